@@ -1,0 +1,32 @@
+"""Random noise: the control that shows what optimising δ adds."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, RealLevels, Report
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import Poison
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomNoise(Poison):
+    """Uniform noise, drawn once and not optimised.
+
+    δ ~ U(-ε, ε), one row per class or per image.
+
+    Source: Huang et al., Unlearnable Examples, ICLR 2021, section 4.1 (the control "random").
+    Differs from the paper: rounded to whole levels, as every δ here.
+    """
+
+    method: ClassVar[str] = "random"
+
+    def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
+        """Draw δ (levels)."""
+        rows = len(data.classes) if self.scope == "class-wise" else len(data)
+        generator = np.random.default_rng([self.seed, 0x0A2D])
+        levels = self.budget.random_start((rows, *data.pixels.shape[1:]), generator)
+        report(Progress(done=1, total=1, note=f"{rows} random rows"))
+        return levels

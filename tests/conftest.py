@@ -9,9 +9,14 @@ import pytest
 from jaxtyping import install_import_hook
 
 if os.environ.get("UNLEARNABLE_CHECK_SHAPES", "1") == "1":
-    install_import_hook("unlearnable", "beartype.beartype")
+    install_import_hook("unlearnable", "typecheck.check")
 
-DATA_FILES = ("cifar10-train.parquet", "cifar10-test.parquet", "photos-caltech20.parquet", "faces-celeb24-color.parquet")
+DATA_FILES = (
+    "cifar10-train.parquet",
+    "cifar10-test.parquet",
+    "photos-caltech20.parquet",
+    "faces-celeb24-color.parquet",
+)
 
 
 def data_root() -> Path:

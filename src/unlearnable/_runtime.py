@@ -4,7 +4,7 @@ import hashlib
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class Runtime:
     seed: int = 0
 
     @classmethod
-    def auto(cls, device: str = "auto", *, seed: int = 0) -> Self:
+    def auto(cls, device: str = "auto", *, seed: int = 0) -> "Runtime":
         """Pick the fastest device there is, or check the one asked for.
 
         Raises:
@@ -40,7 +40,7 @@ class Runtime:
         chosen = _device(device)
         return cls(device=chosen, dtype=torch.bfloat16 if has_bf16(chosen) else torch.float32, seed=seed)
 
-    def with_seed(self, seed: int) -> Self:
+    def with_seed(self, seed: int) -> "Runtime":
         """Return the same runtime with another seed."""
         return replace(self, seed=seed)
 
@@ -60,7 +60,7 @@ class Runtime:
 
     def to(self, module: ModuleT) -> ModuleT:
         """Move a module to the device, channels last."""
-        return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def has_bf16(device: torch.device) -> bool:

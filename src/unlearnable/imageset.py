@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -67,13 +66,13 @@ class ImageSet:
         """How many images each class has."""
         return np.bincount(self.labels, minlength=len(self.classes))
 
-    def with_pixels(self, pixels: Pixels, name: str | None = None) -> Self:
+    def with_pixels(self, pixels: Pixels, name: str | None = None) -> "ImageSet":
         """Return the same images with other pixels (a protected or sanitised version)."""
         return replace(self, pixels=pixels, name=self.name if name is None else name)
 
     def subset(
         self, rows: Sequence[int] | Int[np.ndarray, " r"] | Bool[np.ndarray, " n"], name: str | None = None
-    ) -> Self:
+    ) -> "ImageSet":
         """Return some of the images, by position or mask; keys and class names stay."""
         chosen = np.arange(len(self))[np.asarray(rows)] if len(rows) else np.zeros(0, dtype=np.int64)
         return replace(
@@ -84,7 +83,7 @@ class ImageSet:
             name=self.name if name is None else name,
         )
 
-    def by_keys(self, keys: Sequence[str]) -> Self:
+    def by_keys(self, keys: Sequence[str]) -> "ImageSet":
         """Return the images with these keys, in this order.
 
         Raises:
@@ -96,7 +95,7 @@ class ImageSet:
             raise KeyError(f"{self.name} has no image {missing[0]!r} ({len(missing)} of {len(keys)} are missing)")
         return self.subset([place[key] for key in keys])
 
-    def split(self, fraction: float, *, seed: int = 0) -> tuple[Self, Self]:
+    def split(self, fraction: float, *, seed: int = 0) -> "tuple[ImageSet, ImageSet]":
         """Split within every class: the first part gets `fraction` of each, rounded, at least one image a side.
 
         Raises:
@@ -117,7 +116,7 @@ class ImageSet:
             second.append(rows[cut:])
         return self.subset(np.sort(np.concatenate(first))), self.subset(np.sort(np.concatenate(second)))
 
-    def mix(self, other: Self, keys: Sequence[str]) -> Self:
+    def mix(self, other: "ImageSet", keys: Sequence[str]) -> "ImageSet":
         """Return these images with those named by `keys` taken from `other` (partial protection)."""
         replacement = other.by_keys(keys)
         place = {key: row for row, key in enumerate(self.keys)}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar, get_args, runtime_checkable
+from typing import Any, Protocol, TypeVar, get_args, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
@@ -17,12 +17,17 @@ from unlearnable._types import Labels, Levels, Parameters, Pixels, Scope
 from unlearnable.budget import Budget
 
 FORMAT = "unlearnable-perturbation/1"
+HEADER = "unlearnable"
 
 
 class PerturbationFileError(ValueError):
     """A perturbation file is missing, is not one of ours, or is damaged."""
 
 
+ImagesT = TypeVar("ImagesT", bound="Keyed")
+
+
+@runtime_checkable
 class Keyed(Protocol):
     """Images that know who they are: what `Additive.apply` takes and returns."""
 
@@ -46,12 +51,9 @@ class Keyed(Protocol):
         """Category names."""
         ...
 
-    def with_pixels(self, pixels: Pixels) -> Self:
+    def with_pixels(self: "ImagesT", pixels: Pixels) -> "ImagesT":
         """Return the same images with other pixels."""
         ...
-
-
-ImagesT = TypeVar("ImagesT", bound=Keyed)
 
 
 @runtime_checkable
@@ -159,7 +161,7 @@ class Additive:
         """
         if data.pixels.shape[1:] != self.bank.shape[1:]:
             raise ValueError(
-                f"the perturbation is for images of {_shape(self.bank)}, these are {_shape(data.pixels)}; "
+                f"the perturbation is for images of {_sides(self.bank.shape)}, these are {_sides(data.pixels.shape)}; "
                 "craft one at this size, or use `protect` with a pack, which resamples"
             )
         if self.scope == "class-wise":
@@ -184,17 +186,19 @@ class Additive:
         header = {
             "format": FORMAT,
             "scope": self.scope,
-            "budget": json.dumps({"epsilon": self.budget.epsilon, "norm": self.budget.norm}),
+            "budget": {"epsilon": self.budget.epsilon, "norm": self.budget.norm},
             "method": self.method,
-            "parameters": json.dumps(self.parameters, sort_keys=True),
-            "seed": str(self.seed),
+            "parameters": self.parameters,
+            "seed": self.seed,
             "data_hash": self.data_hash,
-            "versions": json.dumps(dict(self.versions), sort_keys=True),
-            "notes": json.dumps(dict(self.notes), sort_keys=True),
+            "versions": dict(self.versions),
+            "notes": dict(self.notes),
             "checksum": self.checksum(),
         }
         names = np.frombuffer(json.dumps(list(self.index)).encode(), dtype=np.uint8)
-        content = to_safetensors({"bank": np.ascontiguousarray(self.bank), "index": names}, metadata=header)
+        # one metadata entry: safetensors writes several in a random order, and the same noise must be the same bytes
+        metadata = {HEADER: json.dumps(header, sort_keys=True)}
+        content = to_safetensors({"bank": np.ascontiguousarray(self.bank), "index": names}, metadata=metadata)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
@@ -204,7 +208,7 @@ class Additive:
             temporary.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls, path: Path | str) -> "Additive":
         """Read a file that `save` wrote. No code in it is ever executed.
 
         Raises:
@@ -215,7 +219,7 @@ class Additive:
             raise PerturbationFileError(f"there is no perturbation file at {target}")
         try:
             with safe_open(target, framework="numpy") as file:
-                header: dict[str, str] = file.metadata() or {}
+                header: dict[str, Any] = json.loads((file.metadata() or {}).get(HEADER, "{}"))
                 if header.get("format") != FORMAT:
                     raise PerturbationFileError(
                         f"{target} is a safetensors file but not a perturbation of this package "
@@ -223,18 +227,17 @@ class Additive:
                     )
                 bank = file.get_tensor("bank")
                 index = tuple(json.loads(file.get_tensor("index").tobytes()))
-            budget: dict[str, Any] = json.loads(header["budget"])
             loaded = cls(
                 bank=bank,
                 scope="class-wise" if header["scope"] == "class-wise" else "sample-wise",
                 index=index,
-                budget=Budget(**budget),
+                budget=Budget(**header["budget"]),
                 method=header["method"],
-                parameters=json.loads(header["parameters"]),
-                seed=int(header["seed"]),
+                parameters=header["parameters"],
+                seed=header["seed"],
                 data_hash=header["data_hash"],
-                versions=json.loads(header["versions"]),
-                notes=json.loads(header["notes"]),
+                versions=header["versions"],
+                notes=header["notes"],
             )
         except PerturbationFileError:
             raise
@@ -245,8 +248,8 @@ class Additive:
         return loaded
 
 
-def _shape(array: np.ndarray[Any, Any]) -> str:
-    return "x".join(str(side) for side in array.shape[1:])
+def _sides(shape: tuple[int, ...]) -> str:
+    return "x".join(str(side) for side in shape[1:])
 
 
 def _first_duplicate(names: Sequence[str]) -> str:

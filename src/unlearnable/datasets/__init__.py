@@ -1,0 +1,31 @@
+"""Named sources of labelled images."""
+
+from typing import Any
+
+from unlearnable._registry import Entry, Registry
+from unlearnable.imageset import ImageSet
+
+DATASETS = Registry(
+    "dataset",
+    {
+        "digits": Entry("unlearnable.datasets.digits:load", "1,797 scanned digits, 8x8 grey, embedded (UCI)"),
+        "cifar10": Entry("unlearnable.datasets.cifar10:load", "60,000 colour photos, 32x32, 10 classes"),
+        "folder": Entry("unlearnable.datasets.folder:load", "your own photos: one category per sub-folder"),
+        "parquet": Entry("unlearnable.datasets.parquet:load", "a Parquet file with image and label columns"),
+    },
+    "unlearnable.datasets",
+)
+
+
+def load(name: str, **options: Any) -> ImageSet:
+    """Load a named dataset.
+
+    Args:
+        name: digits, cifar10, folder, parquet, or one that another package registers.
+        options: what that source takes, such as `split="test"`, `path=…`, `size=64`.
+
+    Raises:
+        ValueError: unknown name, or the data are not usable; the message says what to do.
+        FileNotFoundError: the data are not on this machine.
+    """
+    return DATASETS.get(name)(**options)

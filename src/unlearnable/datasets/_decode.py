@@ -1,0 +1,58 @@
+"""From encoded images of any size to pixels of one shape."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from unlearnable._types import Pixels
+
+
+def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h w"]:
+    """Decode one image as it is displayed, to grey (1) or RGB (3), squared to `size` if given.
+
+    The whole frame is kept: an image that is not square is stretched, as a scraper's `resize((size, size))` does.
+
+    Raises:
+        ValueError: it cannot be decoded; the message is one sentence.
+    """
+    try:
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as opened:
+            if size is not None:
+                opened.draft("RGB", (size * 2, size * 2))
+            upright = ImageOps.exif_transpose(opened)
+            grey = upright.mode in ("1", "L", "LA", "I", "F") or upright.mode.startswith("I;16")
+            if upright.mode.startswith("I"):
+                values = np.asarray(upright).astype(np.float32) / 257
+                image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+            else:
+                image = upright.convert("L" if grey else "RGB")
+            if size is not None and image.size != (size, size):
+                image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
+            pixels = np.asarray(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a readable image ({error})") from error
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def stack(images: Sequence[UInt8[np.ndarray, "c h w"]], names: Sequence[str]) -> Pixels:
+    """Stack decoded images; where some are grey and some RGB, grey ones become RGB.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    channels = max(image.shape[0] for image in images)
+    shape = images[0].shape[1:]
+    for image, name in zip(images, names, strict=True):
+        if image.shape[1:] != shape:
+            raise ValueError(
+                f"{name} is {image.shape[2]}x{image.shape[1]} and {names[0]} is {shape[1]}x{shape[0]}; "
+                "give size=… to bring all to one size"
+            )
+    pixels = np.empty((len(images), channels, *shape), dtype=np.uint8)
+    for row, image in enumerate(images):
+        pixels[row] = image
+    return pixels

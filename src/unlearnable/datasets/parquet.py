@@ -1,0 +1,101 @@
+"""Parquet files with an image column (Hugging Face convention) and a label column."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unlearnable.datasets._decode import decode, stack
+from unlearnable.imageset import ImageSet
+
+
+def load(
+    *,
+    path: Path | str,
+    size: int | None = None,
+    image_column: str = "image",
+    label_column: str = "label",
+    limit: int | None = None,
+) -> ImageSet:
+    """Load images and labels from one Parquet file.
+
+    Args:
+        path: the file.
+        size: bring every image to this side; None needs images of one size.
+        image_column: a struct with `bytes`, or plain binary.
+        label_column: integers or names.
+        limit: read the first rows only.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is not Parquet, a column is missing, or an image cannot be decoded.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no Parquet file at {source}")
+    table = _read(source, [image_column, label_column])
+    if limit is not None:
+        table = table.slice(0, limit)
+    if table.num_rows == 0:
+        raise ValueError(f"{source} has no rows")
+    keys = tuple(f"{source.stem}/{row:06d}" for row in range(table.num_rows))
+    images = []
+    for key, encoded in zip(keys, encoded_images(table, image_column), strict=True):
+        try:
+            images.append(decode(encoded, size=size))
+        except ValueError as error:
+            raise ValueError(f"{source}, row {key.rsplit('/', 1)[1]}: {error}") from error
+    labels, classes = _labels(table, label_column)
+    return ImageSet(pixels=stack(images, keys), labels=labels, keys=keys, classes=classes, name=source.stem)
+
+
+def encoded_images(table: pa.Table, column: str) -> list[bytes]:
+    """Return the encoded bytes of an image column.
+
+    Raises:
+        ValueError: the column holds neither bytes nor structs with bytes, or a row is empty.
+    """
+    encoded: list[bytes] = []
+    for row, value in enumerate(table.column(column).to_pylist()):
+        content = value.get("bytes") if isinstance(value, Mapping) else value
+        if not isinstance(content, bytes):
+            raise ValueError(f"column {column!r}, row {row}, holds no image bytes (embed the images, not their paths)")
+        encoded.append(content)
+    return encoded
+
+
+def class_names(table: pa.Table, label_column: str) -> tuple[str, ...] | None:
+    """Return the class names of the Hugging Face schema metadata, if they are there."""
+    metadata = (table.schema.metadata or {}).get(b"huggingface")
+    if metadata is None:
+        return None
+    features: dict[str, Any] = json.loads(metadata).get("info", {}).get("features", {})
+    names: Sequence[str] | None = features.get(label_column, {}).get("names")
+    return tuple(names) if names else None
+
+
+def _read(source: Path, columns: list[str]) -> pa.Table:
+    try:
+        schema = pq.read_schema(source)
+        missing = [column for column in columns if column not in schema.names]
+        if missing:
+            raise ValueError(f"{source} has no column {missing[0]!r}; it has {', '.join(schema.names)}")
+        return pq.read_table(source, columns=columns)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{source} is not a readable Parquet file ({error})") from error
+
+
+def _labels(table: pa.Table, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    values = table.column(column).to_pylist()
+    if any(value is None for value in values):
+        raise ValueError(f"column {column!r}, row {values.index(None)}, has no label")
+    names = class_names(table, column)
+    if names is not None and all(isinstance(value, int) for value in values):
+        return np.asarray(values, dtype=np.int64), names
+    known = sorted(set(values))
+    place = {value: row for row, value in enumerate(known)}
+    return np.asarray([place[value] for value in values], dtype=np.int64), tuple(str(value) for value in known)

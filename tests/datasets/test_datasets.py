@@ -1,0 +1,166 @@
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from unlearnable.datasets import load
+from unlearnable.datasets.cifar10 import CLASSES
+
+
+def test_digits_are_the_ones_of_scikit_learn() -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    expected = datasets.load_digits()
+    data = load("digits", split="all")
+    assert len(data) == 1797
+    assert (data.labels == expected.target).all()
+    assert (np.rint(data.pixels[:, 0] * (16 / 255)) == expected.images).all()
+
+
+def test_digits_split_is_fixed_and_disjoint() -> None:
+    train, test = load("digits"), load("digits", split="test", size=16)
+    assert not set(train.keys) & set(test.keys)
+    assert len(train) + len(test) == 1797
+    assert test.pixels.shape[1:] == (1, 16, 16)
+
+
+@pytest.mark.parametrize("options", [{"split": "dev"}, {"size": 4}])
+def test_digits_refuses(options: dict) -> None:
+    with pytest.raises(ValueError, match="splits|at least 8"):
+        load("digits", **options)
+
+
+def test_cifar10_is_the_real_one(shared_data: Path) -> None:
+    data = load("cifar10", split="test", path=shared_data)
+    assert data.counts.tolist() == [1000] * 10
+    assert data.classes[data.labels[0]] == "cat"
+    assert data.keys[1] == "cifar10/test/00001"
+
+
+def archive(path: Path, rows: int) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    stored = generator.integers(0, 256, (6, rows, 3073), dtype=np.uint8)
+    stored[:, :, 0] %= 10
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
+    with tarfile.open(path, "w:gz") as file:
+        for name, content in zip(names, stored, strict=True):
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = content.nbytes
+            file.addfile(member, io.BytesIO(content.tobytes()))
+    return stored
+
+
+def test_cifar10_reads_the_official_binary_archive(tmp_path: Path) -> None:
+    stored = archive(tmp_path / "cifar-10-binary.tar.gz", rows=3)
+    data = load("cifar10", path=tmp_path)
+    assert len(data) == 15
+    assert (data.labels == stored[:5, :, 0].ravel()).all()
+    assert (data.pixels[4].ravel() == stored[1, 1, 1:]).all()
+    assert data.classes == CLASSES
+
+
+def test_cifar10_says_where_it_looked_and_what_is_broken(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="UNLEARNABLE_DATA"):
+        load("cifar10", path=tmp_path)
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"not an archive")
+    with pytest.raises(ValueError, match="not the official binary archive"):
+        load("cifar10", path=tmp_path)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    generator = np.random.default_rng(0)
+    for name in ("cats/1.png", "cats/deep/2.jpg", "dogs/3.png", "loose.png", ".hidden/4.png", "dogs/notes.txt"):
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".txt":
+            file.write_text("no photo")
+        else:
+            Image.fromarray(generator.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(file)
+    return root
+
+
+def test_a_folder_has_a_category_per_sub_folder(photos: Path) -> None:
+    data = load("folder", path=photos, size=16)
+    assert dict(zip(data.keys, [data.classes[label] for label in data.labels], strict=True)) == {
+        "cats/1.png": "cats",
+        "cats/deep/2.jpg": "cats",
+        "dogs/3.png": "dogs",
+        "loose.png": "photos",
+    }
+    assert data.pixels.shape == (4, 3, 16, 16)
+
+
+def test_a_folder_with_a_csv_or_one_name(photos: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file_name,label\ncats/1.png,a\ndogs/3.png,b\n")
+    assert load("folder", path=photos, labels=table).classes == ("a", "b")
+    assert load("folder", path=photos, category="me").classes == ("me",)
+    table.write_text("name,label\nx,y\n")
+    with pytest.raises(ValueError, match="file_name"):
+        load("folder", path=photos, labels=table)
+
+
+def test_a_broken_photo_is_named(photos: Path) -> None:
+    (photos / "dogs" / "3.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(ValueError, match=r"3\.png is not a readable image"):
+        load("folder", path=photos)
+
+
+def test_wrong_folders(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        load("folder", path=tmp_path / "absent")
+    with pytest.raises(ValueError, match="no photos"):
+        load("folder", path=tmp_path)
+
+
+def test_orientation_is_applied(tmp_path: Path) -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:4] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    (tmp_path / "a").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "a" / "turned.png", exif=exif)
+    shown = load("folder", path=tmp_path, size=8).pixels[0, 0]
+    assert shown[0].max() == 0
+    assert shown[-1].min() == 255
+
+
+def encoded(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4), (value, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_parquet_with_structs_bytes_and_names(tmp_path: Path) -> None:
+    table = pa.table({"image": [{"bytes": encoded(v), "path": None} for v in (1, 2)], "label": ["dog", "cat"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    data = load("parquet", path=tmp_path / "a.parquet")
+    assert data.classes == ("cat", "dog")
+    assert data.labels.tolist() == [1, 0]
+    assert data.pixels[:, 0, 0, 0].tolist() == [1, 2]
+    pq.write_table(pa.table({"img": [encoded(7)], "y": [3]}), tmp_path / "b.parquet")
+    other = load("parquet", path=tmp_path / "b.parquet", image_column="img", label_column="y")
+    assert other.classes == ("3",)
+
+
+def test_parquet_bad_input(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    with pytest.raises(FileNotFoundError, match="no Parquet file"):
+        load("parquet", path=file)
+    file.write_bytes(b"PAR1 no")
+    with pytest.raises(ValueError, match="not a readable Parquet"):
+        load("parquet", path=file)
+    pq.write_table(pa.table({"image": [b"broken"], "label": [0]}), file)
+    with pytest.raises(ValueError, match="row 000000: not a readable image"):
+        load("parquet", path=file)
+    with pytest.raises(ValueError, match="no column 'picture'"):
+        load("parquet", path=file, image_column="picture")
+    pq.write_table(pa.table({"image": [encoded(1)], "label": pa.array([None], pa.int64())}), file)
+    with pytest.raises(ValueError, match="has no label"):
+        load("parquet", path=file)

@@ -1,0 +1,1 @@
+"""Functions that define every published table; results land in `results/`."""

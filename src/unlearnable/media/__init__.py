@@ -1,0 +1,38 @@
+"""Photo files to pixels and back, noise laid over them, and what is measured afterwards. Knows nothing of learning."""
+
+from unlearnable.media.decode import decode
+from unlearnable.media.encode import encode, output_format
+from unlearnable.media.measure import Measurement, measure, ssim
+from unlearnable.media.pattern import Pattern, add, fit
+from unlearnable.media.picture import (
+    FORMAT_SUFFIXES,
+    Encoding,
+    Format,
+    Metadata,
+    Mode,
+    Picture,
+    Refused,
+    Target,
+    is_grey,
+)
+
+__all__ = [
+    "FORMAT_SUFFIXES",
+    "Encoding",
+    "Format",
+    "Measurement",
+    "Metadata",
+    "Mode",
+    "Pattern",
+    "Picture",
+    "Refused",
+    "Target",
+    "add",
+    "decode",
+    "encode",
+    "fit",
+    "is_grey",
+    "measure",
+    "output_format",
+    "ssim",
+]

@@ -1,0 +1,242 @@
+"""Bytes of a photo file to a `Picture`, or one sentence why not."""
+
+import contextlib
+import io
+import math
+import struct
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from unlearnable.media import jpeg, metadata, png
+from unlearnable.media.picture import Alpha, Encoding, Format, Metadata, Mode, Picture, Refused, Samples
+
+READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "HEIF")
+LOSSLESS_TIFF = frozenset({"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"})
+_OTHER_KINDS = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"8BPS": "a Photoshop file",
+    b"\xff\x0a": "a JPEG XL",
+    b"\x00\x00\x00\x0cJXL": "a JPEG XL",
+    b"\x00\x00\x00\x0cjP": "a JPEG 2000",
+}
+_KNOWN_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"II*\x00", b"MM\x00*")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, struct.error)
+
+
+def decode(data: bytes) -> Picture:
+    """The picture in these bytes, upright.
+
+    Raises Refused with one sentence for anything that is not one still photo of a known kind.
+    """
+    if not data:
+        raise Refused("the file is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with _opened(data) as image:
+                return _picture(image, data)
+        except Refused:
+            raise
+        except (Image.DecompressionBombError, MemoryError) as error:
+            raise Refused("it has more pixels than is safe to open (over 178 million)") from error
+        except _DAMAGE as error:
+            raise Refused(_damage(error)) from error
+        except Exception as error:  # codecs raise their own types (zlib.error, simplejpeg's, libheif's)
+            raise Refused(_damage(error)) from error
+
+
+def _opened(data: bytes) -> Image.Image:
+    heif = data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
+    if heif:
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise Refused('HEIC needs an extra: pip install "unlearnable[heic]"') from error
+        pillow_heif.register_heif_opener(thumbnails=False)
+    try:
+        return Image.open(io.BytesIO(data), formats=READABLE if heif else READABLE[:-1])
+    except UnidentifiedImageError as error:
+        for start, kind in _OTHER_KINDS.items():
+            if data.startswith(start):
+                raise Refused(f"it is {kind}, which cannot be protected: convert it to PNG first") from error
+        if data[4:12] in (b"ftypavif", b"ftypavis") or data.startswith(_KNOWN_STARTS):
+            raise Refused("the file is truncated or damaged") from error
+        raise Refused("it is not a picture") from error
+
+
+def _damage(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    if any(word in said.lower() for word in ("truncat", "premature", "broken data stream", "not enough")):
+        return "the file is truncated"
+    return f"the file is damaged ({said[:80] or type(error).__name__})"
+
+
+def _picture(image: Image.Image, data: bytes) -> Picture:
+    kind: Format = "JPEG" if image.format == "MPO" else image.format  # type: ignore[assignment]
+    notes: list[str] = []
+    frames = getattr(image, "n_frames", 1)
+    if image.format == "MPO":
+        notes.append("a second picture in the file (gain map, depth or stereo) was left out")
+    elif frames > 1:
+        pages = "pages" if kind == "TIFF" else "frames"
+        raise Refused(f"it has {frames} {pages}: only single still pictures are protected")
+    before = _orientation(image) if kind == "TIFF" else 1
+    samples, alpha, mode = _samples(image, kind, data, notes)
+    # Pillow's TIFF reader has turned the pixels and dropped the tag by now; the others have done neither
+    left = _orientation(image)
+    upright = tuple(None if plane is None else _upright(plane, left) for plane in (samples, alpha))
+    pixels = upright[0]
+    assert pixels is not None
+    size = pixels.shape[1], pixels.shape[0]
+    return Picture(
+        pixels=pixels,
+        alpha=upright[1],
+        mode=mode,
+        format=kind,
+        orientation=left if left != 1 else before,
+        metadata=_metadata(image, kind, data, size, notes),
+        encoding=_encoding(image, kind, data, notes),
+        notes=tuple(notes),
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(metadata.ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(plane: Any, orientation: int) -> Any:
+    """Rows and columns in the displayed order: EXIF orientation 5..8 swap the axes."""
+    if orientation >= 5:
+        plane = plane.swapaxes(0, 1)
+    down, across = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}[
+        orientation
+    ]
+    return np.ascontiguousarray(plane[::down, ::across])
+
+
+def _samples(image: Image.Image, kind: Format, data: bytes, notes: list[str]) -> tuple[Samples, Alpha | None, Mode]:
+    if kind == "PNG" and png.depth(data) == 16:
+        samples, alpha = png.decode16(data)
+        image.load()  # for the metadata behind the pixels
+        return samples, alpha, "L" if samples.shape[2] == 1 else "RGB"
+    if kind == "JPEG" and image.mode in ("L", "RGB"):
+        with contextlib.suppress(ValueError):  # simplejpeg is stricter than Pillow, which decides below
+            pixels = jpeg.decode_fast(data, grey=image.mode == "L")
+            if pixels is not None:
+                return pixels, None, image.mode  # type: ignore[return-value]
+    _warn_of_depth(image, kind, data, notes)
+    image.load()
+    image = _plain(image, notes)
+    array = np.asarray(image)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        array = array.astype(np.uint16)
+    if array.ndim == 2:
+        return array[..., None], None, "L"
+    if image.mode in ("LA", "RGBA"):
+        mode: Mode = "L" if image.mode == "LA" else "RGB"
+        return np.ascontiguousarray(array[..., :-1]), np.ascontiguousarray(array[..., -1]), mode
+    return array, None, "CMYK" if image.mode == "CMYK" else "RGB"
+
+
+def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The image in one of the modes L, LA, RGB, RGBA, CMYK, I;16."""
+    see_through = "transparency" in image.info
+    match image.mode:
+        case "P" | "PA":
+            notes.append("its palette cannot carry the noise, so it became full colour")
+            return image.convert("RGBA" if see_through or image.mode == "PA" else "RGB")
+        case "1":
+            notes.append("its 1-bit pixels cannot carry the noise, so it became 8-bit grey")
+            return image.convert("LA" if see_through else "L")
+        case "L" | "RGB" if see_through:
+            return image.convert(image.mode + "A")
+        case "L" | "LA" | "RGB" | "RGBA" | "CMYK" | "I;16" | "I;16B" | "I;16L":
+            return image
+        case "RGBX" | "YCbCr":
+            return image.convert("RGB")
+        case "RGBa" | "La":
+            return image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    raise Refused(f"its pixels are of the kind {image.mode}, which cannot be kept: convert it to RGB first")
+
+
+def _warn_of_depth(image: Image.Image, kind: Format, data: bytes, notes: list[str]) -> None:
+    if kind == "TIFF":
+        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
+        if max(bits) > 8 and len(bits) > 1:
+            raise Refused("it is a colour TIFF of more than 8 bits, which cannot be kept: convert it to 16-bit PNG")
+    if kind == "AVIF":
+        place = data.find(b"av1C", 0, 65_536)
+        if place > 0 and data[place + 6] & 0x40:
+            notes.append("its 10- or 12-bit samples became 8-bit")
+    if kind == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        notes.append(f"its {image.info['bit_depth']}-bit samples became 8-bit")
+
+
+def _encoding(image: Image.Image, kind: Format, data: bytes, notes: list[str]) -> Encoding:
+    if kind == "JPEG":
+        return Encoding(tables=jpeg.tables_of(image), progressive=bool(image.info.get("progressive")), lossless=False)
+    if kind == "WEBP":
+        return Encoding(lossless=b"VP8L" in data[12:16] or (data[12:16] == b"VP8X" and _has_chunk(data, b"VP8L")))
+    if kind == "AVIF":
+        return Encoding(lossless=False)
+    if kind == "TIFF":
+        compression = str(image.info.get("compression", "raw")).replace("tiff_deflate", "tiff_adobe_deflate")
+        if compression not in LOSSLESS_TIFF:
+            compression = "tiff_adobe_deflate"
+            if image.mode != "1":
+                notes.append("the lossy compression inside the TIFF was replaced by a lossless one")
+        return Encoding(compression=compression)
+    return Encoding()
+
+
+def _has_chunk(data: bytes, wanted: bytes) -> bool:
+    position = 12
+    while position + 8 <= len(data):
+        name, length = struct.unpack("<4sI", data[position : position + 8])
+        if name == wanted:
+            return True
+        position += 8 + length + length % 2
+    return False
+
+
+def _metadata(image: Image.Image, kind: Format, data: bytes, size: tuple[int, int], notes: list[str]) -> Metadata:
+    info = image.info
+    exif, said = metadata.clean_exif(image.getexif(), size)
+    notes += said
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    if xmp:
+        xmp, said = metadata.clean_xmp(xmp)
+        notes += said
+    comment = info.get("comment") if kind == "JPEG" else None
+    resources = info.get("photoshop")
+    texts = getattr(image, "text", {}) if kind == "PNG" else {}
+    colour = [chunk for chunk in png.chunks(data) if chunk[0] in png.COLOUR_CHUNKS] if kind == "PNG" else []
+    return Metadata(
+        icc=info.get("icc_profile") or None,
+        exif=exif,
+        xmp=xmp or None,
+        iptc=metadata.clean_iptc(resources) if isinstance(resources, dict) else None,
+        dpi=_dpi(info.get("dpi")),
+        comment=comment if isinstance(comment, bytes) and len(comment) <= png.LONGEST_TEXT else None,
+        colour_chunks=tuple(colour),
+        texts=tuple(
+            (key, str(text)) for key, text in texts.items() if key in png.KEPT_TEXTS and len(text) <= png.LONGEST_TEXT
+        ),
+    )
+
+
+def _dpi(value: object) -> tuple[float, float] | None:
+    try:
+        across, down = (float(part) for part in value)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    good = math.isfinite(across) and math.isfinite(down) and across > 0 and down > 0
+    return (across, down) if good else None

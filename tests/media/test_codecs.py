@@ -1,0 +1,424 @@
+"""Every kind of file: read upright, written again as the same kind, measured; nothing clean hides in the output."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, PngImagePlugin
+
+from unlearnable.media import Refused, add, decode, encode, fit, is_grey, measure
+from unlearnable.media import jpeg as jpeg_module
+from unlearnable.media import png as png_module
+
+pillow_heif.register_heif_opener(thumbnails=False)
+SIZE = (96, 64)
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
+
+
+def scene(rng, mode="RGB", size=SIZE):
+    coarse = Image.fromarray(rng.integers(30, 225, (8, 12, 4)).astype(np.uint8), "CMYK").resize(size, Image.BICUBIC)
+    if mode == "CMYK":
+        return coarse
+    picture = Image.merge("RGB", coarse.split()[:3])
+    if mode == "P":
+        return picture.quantize(32)
+    picture = picture.convert(mode) if mode in ("L", "1") else picture
+    if mode in ("LA", "RGBA"):
+        picture = picture.convert(mode[:-1])
+        alpha = np.zeros((size[1], size[0]), np.uint8)
+        alpha[10:, 20:] = rng.integers(1, 256, (size[1] - 10, size[0] - 20))
+        picture.putalpha(Image.fromarray(alpha))
+    return picture
+
+
+def saved(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def protected(picture, noise, target="keep"):
+    pattern = fit(noise, picture.size, picture.mode, grey=is_grey(picture.pixels))
+    changed = type(picture)(
+        **{**vars(picture), "pixels": add(picture.pixels, pattern, picture.alpha)},
+    )
+    data, kind, lossless = encode(changed, target)
+    return data, kind, lossless, pattern
+
+
+@pytest.fixture
+def noise(rng):
+    return rng.choice(np.array([-8, 8], np.int8), (3, 16, 16))
+
+
+KINDS = [
+    ("JPEG", "RGB", {"quality": 90}),
+    ("JPEG", "RGB", {"quality": 75, "progressive": True}),
+    ("JPEG", "L", {"quality": 90}),
+    ("JPEG", "CMYK", {"quality": 95}),
+    ("JPEG", "RGB", {"qtables": [[5] * 64, [9] * 64]}),
+    ("PNG", "RGB", {}),
+    ("PNG", "RGBA", {}),
+    ("PNG", "L", {}),
+    ("PNG", "LA", {}),
+    ("WEBP", "RGB", {"lossless": True}),
+    ("WEBP", "RGBA", {"lossless": True, "exact": True}),
+    ("WEBP", "RGB", {"quality": 90}),
+    ("WEBP", "RGBA", {"quality": 90}),
+    ("AVIF", "RGB", {"quality": 80}),
+    ("AVIF", "RGBA", {"quality": 80}),
+    ("AVIF", "L", {"quality": 80}),
+    ("TIFF", "RGB", {}),
+    ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+    ("TIFF", "RGBA", {"compression": "tiff_adobe_deflate"}),
+    ("TIFF", "L", {"compression": "packbits"}),
+    ("TIFF", "LA", {}),
+    ("TIFF", "CMYK", {}),
+    ("HEIF", "RGB", {}),
+    ("HEIF", "RGBA", {}),
+    ("HEIF", "L", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode", "options"), KINDS)
+def test_each_kind_comes_out_as_it_went_in(rng, noise, kind, mode, options):
+    icc = b"not a real profile, kept byte for byte"
+    original = decode(saved(scene(rng, mode), kind, icc_profile=icc, **options))
+    data, written, lossless, pattern = protected(original, noise)
+    again = decode(data)
+    assert (written, again.kind, again.size) == (kind, original.kind, original.size)
+    assert again.metadata.icc == icc
+    measured = measure(original.pixels, again.pixels, pattern, original.alpha)
+    assert measured.survival > 0.6
+    if original.alpha is not None:
+        np.testing.assert_array_equal(again.alpha, original.alpha)
+    if lossless:
+        assert measured.linf <= 8
+        assert measured.survival > 0.95
+        if original.alpha is not None:
+            hidden = original.alpha == 0
+            np.testing.assert_array_equal(again.pixels[hidden], original.pixels[hidden])
+
+
+@pytest.mark.parametrize(("target", "kind"), [("png", "PNG"), ("webp", "WEBP")])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_lossless_targets_stay_inside_the_budget(rng, noise, target, kind, mode):
+    original = decode(saved(scene(rng, mode), "JPEG", quality=90))
+    data, written, lossless, pattern = protected(original, noise, target)
+    assert (written, lossless) == (kind, True)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == kind
+    pixels = decode(data).pixels[..., : original.pixels.shape[2]]
+    assert measure(original.pixels, pixels, pattern).linf <= 8
+
+
+def test_a_grey_photo_stays_grey_even_with_three_channels(rng, noise):
+    original = decode(saved(scene(rng, "L").convert("RGB"), "PNG"))
+    assert original.mode == "RGB"
+    assert is_grey(decode(protected(original, noise)[0]).pixels)
+
+
+def test_jpeg_keeps_its_quality_and_gets_full_colour_resolution(rng, noise):
+    for tables in ({"quality": 83}, {"qtables": [[7] * 64, [11] * 64]}):
+        before = saved(scene(rng), "JPEG", **tables)
+        after = protected(decode(before), noise)[0]
+        old, new = (Image.open(io.BytesIO(data)) for data in (before, after))
+        assert old.quantization == new.quantization
+        assert [layer[1:3] for layer in new.layer] == [(1, 1)] * 3
+    before = saved(scene(rng), "JPEG", quality=83, progressive=True)
+    assert Image.open(io.BytesIO(protected(decode(before), noise)[0])).info.get("progressive")
+
+
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+def test_jpeg_files_are_the_same_with_and_without_the_fast_codec(rng, noise, monkeypatch, sampling):
+    data = saved(scene(rng), "JPEG", quality=90, subsampling=sampling)
+    assert jpeg_module.decode_fast(data, grey=False) is not None
+    fast = protected(decode(data), noise)[0]
+    monkeypatch.setattr(jpeg_module, "simplejpeg", None)
+    assert protected(decode(data), noise)[0] == fast
+
+
+ORIENTED = [("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("AVIF", {"quality": 95})]
+ORIENTED += [
+    ("TIFF", {}),
+    ("TIFF", {"compression": "tiff_lzw"}),
+    ("HEIF", {"quality": -1, "chroma": 444, "matrix_coefficients": 0}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), ORIENTED)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_eight_orientations_look_the_same_afterwards(rng, noise, kind, options, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Camera"
+    stored = np.asarray(scene(rng))
+    shown = {
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.swapaxes(0, 1),
+        6: np.rot90(stored, -1),
+        7: np.rot90(stored, 2).swapaxes(0, 1),
+        8: np.rot90(stored, 1),
+    }[orientation]
+    data = saved(scene_from(stored), kind, exif=exif.tobytes(), **options)
+    original = decode(data)
+    assert original.orientation == (orientation if kind != "HEIF" else original.orientation)
+    assert original.pixels.shape == shown.shape
+    assert np.abs(original.pixels.astype(int) - shown).mean() < 4
+    after = decode(protected(original, noise)[0])
+    assert after.orientation == 1
+    assert after.pixels.shape == shown.shape
+    assert np.abs(after.pixels.astype(int) - shown).mean() < 12
+    assert Image.open(io.BytesIO(protected(original, noise)[0])).getexif().get(0x010F) == "Camera"
+
+
+def scene_from(array):
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def png_file(depth, colour, samples, extra=(), interlace=False):
+    """A PNG written by hand, every filter type in turn."""
+    height, width, channels = samples.shape
+    body = b""
+    step = channels * depth // 8
+    passes = png_module._PASSES if interlace else ((0, 0, 1, 1),)
+    for x, y, dx, dy in passes:
+        part = samples[y::dy, x::dx]
+        if 0 in part.shape:
+            continue
+        rows = np.ascontiguousarray(part.astype(">u2" if depth == 16 else "u1"))
+        rows = rows.view(np.uint8).reshape(rows.shape[0], -1).astype(int)
+        for index, row in enumerate(rows):
+            up = rows[index - 1] if index else np.zeros_like(row)
+            left = np.concatenate([np.zeros(step, int), row[:-step]])
+            corner = np.concatenate([np.zeros(step, int), up[:-step]])
+            guess = left + up - corner
+            near = np.stack([abs(guess - left), abs(guess - up), abs(guess - corner)])
+            paeth = np.choose(near.argmin(axis=0), [left, up, corner])
+            kind = index % 5
+            predicted = [np.zeros_like(row), left, up, (left + up) // 2, paeth][kind]
+            body += bytes([kind]) + ((row - predicted) % 256).astype(np.uint8).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlace))
+    return png_module.assemble([(b"IHDR", header), *extra, (b"IDAT", zlib.compress(body)), (b"IEND", b"")])
+
+
+@pytest.mark.parametrize("interlace", [False, True])
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_sixteen_bit_png_stays_sixteen_bit(rng, noise, colour, channels, interlace):
+    samples = rng.integers(0, 65_536, (37, 29, channels)).astype(np.uint16)
+    original = decode(png_file(16, colour, samples, interlace=interlace))
+    colours = channels - (channels % 2 == 0)
+    np.testing.assert_array_equal(original.pixels, samples[..., :colours])
+    data, kind, lossless, pattern = protected(original, noise)
+    after = decode(data)
+    assert (kind, lossless, png_module.depth(data), data[25]) == ("PNG", True, 16, colour)
+    assert after.kind == original.kind
+    measured = measure(original.pixels, after.pixels, pattern, original.alpha)
+    assert 7 < measured.linf <= 8
+    if channels % 2 == 0:
+        np.testing.assert_array_equal(after.alpha, samples[..., -1])
+
+
+def test_a_transparent_colour_becomes_alpha(rng, noise):
+    samples = rng.integers(0, 65_536, (9, 9, 3)).astype(np.uint16)
+    key = samples[4, 4].astype(">u2").tobytes()
+    original = decode(png_file(16, 2, samples, extra=[(b"tRNS", key)]))
+    assert original.alpha is not None
+    assert np.argwhere(original.alpha == 0).tolist() == [[4, 4]]
+    np.testing.assert_array_equal(decode(protected(original, noise)[0]).pixels[4, 4], samples[4, 4])
+
+
+def test_sixteen_bit_grey_tiff_stays_sixteen_bit(rng, noise):
+    samples = rng.integers(5_000, 60_000, (30, 40)).astype(np.uint16)
+    original = decode(saved(Image.fromarray(samples), "TIFF"))
+    data, _, _, pattern = protected(original, noise)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "I;16"
+    assert measure(original.pixels, decode(data).pixels, pattern).linf == pytest.approx(
+        np.abs(pattern.rows.astype(int)).max()
+    )
+
+
+@pytest.mark.parametrize("mode", ["P", "1"])
+def test_few_colours_become_many_and_say_so(rng, noise, mode):
+    original = decode(saved(scene(rng, mode), "PNG"))
+    assert original.mode == {"P": "RGB", "1": "L"}[mode]
+    assert any("noise" in note for note in original.notes)
+    assert decode(protected(original, noise)[0]).kind == original.kind
+
+
+def camera_jpeg(rng):
+    """A JPEG with everything a camera and an editor leave in it; returns the bytes and the clean previews."""
+    thumbnail = saved(scene(rng, size=(160, 120)), "JPEG", quality=60)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "Cämera".encode("latin-1").decode("latin-1")
+    exif[0x8298] = "(c) Owner"
+    exif[0x8769] = {0x829A: 0.01, 0x927C: b"MAKER" + thumbnail, 0xA002: SIZE[0], 0xA003: SIZE[1], 0x9286: thumbnail}
+    exif[0x8825] = {1: "N", 2: (52.0, 30.0, 0.0)}
+    block = bytearray(exif.tobytes())
+    tiff = block[6:]
+    (start,) = struct.unpack("<I" if tiff[:2] == b"II" else ">I", tiff[4:8])
+    order = "<" if tiff[:2] == b"II" else ">"
+    (count,) = struct.unpack(order + "H", tiff[start : start + 2])
+    after = start + 2 + 12 * count
+    tiff[after : after + 4] = struct.pack(order + "I", len(tiff))
+    entries = [(0x0103, 3, 1, 6), (0x0201, 4, 1, len(tiff) + 2 + 36 + 4), (0x0202, 4, 1, len(thumbnail))]
+    tiff += struct.pack(order + "H", 3)
+    for tag, kind, number, value in entries:
+        packed = struct.pack(order + "HH", value, 0) if kind == 3 else struct.pack(order + "I", value)
+        tiff += struct.pack(order + "HHI", tag, kind, number) + packed
+    tiff += struct.pack(order + "I", 0) + thumbnail
+    base64 = zlib.compress(thumbnail).hex().encode() * 2
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6">'
+    xmp += b"<xmp:Thumbnails><rdf:Alt>" + base64 + b"</rdf:Alt></xmp:Thumbnails><dc:rights>mine</dc:rights>"
+    xmp += b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+    iptc = b"\x1c\x02\x74\x00\x04mine"
+    irb = b"Photoshop 3.0\x00"
+    for number, body in ((0x0404, iptc), (0x040C, b"\x00" * 28 + thumbnail)):
+        irb += b"8BIM" + struct.pack(">H", number) + b"\x00\x00" + struct.pack(">I", len(body)) + body
+        irb += b"\x00" * (len(body) % 2)
+    extra = b"\xff\xed" + struct.pack(">H", len(irb) + 2) + irb
+    data = saved(
+        scene(rng),
+        "JPEG",
+        quality=90,
+        exif=bytes(block[:6] + tiff),
+        xmp=xmp,
+        extra=extra,
+        dpi=(300, 300),
+        comment=b"hi",
+    )
+    return data, (thumbnail[100:164], thumbnail[-200:-100], base64[:60])
+
+
+@pytest.mark.parametrize("target", ["keep", "png", "webp"])
+def test_no_preview_survives_and_the_rest_does(rng, noise, target):
+    data, previews = camera_jpeg(rng)
+    assert all(part in data for part in previews)
+    original = decode(data)
+    assert original.size == (SIZE[1], SIZE[0])
+    assert any("maker" in note for note in original.notes)
+    out = protected(original, noise, target)[0]
+    assert not any(part in out for part in previews)
+    with Image.open(io.BytesIO(out)) as image:
+        image.load()
+        exif = image.getexif()
+        assert exif.get(0x0112) == 1
+        assert exif.get(0x8298) == "(c) Owner"
+        camera = exif.get_ifd(0x8769)
+        assert float(camera[0x829A]) == pytest.approx(0.01)
+        assert (camera[0xA002], camera[0xA003]) == (SIZE[1], SIZE[0])
+        assert 0x927C not in camera
+        assert exif.get_ifd(0x8825)[1] == "N"
+        assert not exif.get_ifd(1)
+        xmp = image.info.get("xmp") or image.info["XML:com.adobe.xmp"].encode()
+        assert b"mine" in xmp
+        assert b'tiff:Orientation="1"' in xmp
+        if target != "webp":
+            assert tuple(round(value) for value in image.info["dpi"]) == (300, 300)
+        if target == "keep":
+            assert b"mine" in image.info["photoshop"][0x0404]
+            assert set(image.info["photoshop"]) == {0x0404}
+            assert image.info["comment"] == b"hi"
+
+
+def test_tiff_keeps_its_texts_and_drops_structure(rng, noise):
+    info = {270: "a walk", 315: "Owner", 33432: "(c)", 34377: b"8BIM" + b"\xff\xd8\xff" * 50}
+    data = saved(scene(rng), "TIFF", tiffinfo=info, compression="tiff_lzw", dpi=(240, 240))
+    out = protected(decode(data), noise)[0]
+    with Image.open(io.BytesIO(out)) as image:
+        tags = image.tag_v2
+        assert (tags[270], tags[315], tags[33432]) == ("a walk", "Owner", "(c)")
+        assert 34377 not in tags
+        assert image.info["compression"] == "tiff_lzw"
+        assert image.info["dpi"] == (240, 240)
+
+
+def test_the_second_picture_of_a_jpeg_is_left_out(rng, noise):
+    clean = scene(rng, size=(50, 40))
+    data = saved(scene(rng), "MPO", save_all=True, append_images=[clean])
+    second = data[data.rindex(b"\xff\xd8\xff") :]
+    assert second[-200:-100] in data
+    original = decode(data)
+    assert any("second picture" in note for note in original.notes)
+    out = protected(original, noise)[0]
+    assert second[-200:-100] not in out
+    assert b"MPF" not in out
+    assert Image.open(io.BytesIO(out)).format == "JPEG"
+
+
+def test_png_keeps_short_known_texts_and_colour_chunks(rng, noise):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Copyright", "Öwner © 2024")
+    info.add_text("Thumb::Image", "x" * 3000)
+    info.add_text("Description", "x" * 100_000)
+    info.add(b"gAMA", struct.pack(">I", 45_455))
+    data = saved(scene(rng), "PNG", pnginfo=info, dpi=(144, 144))
+    with Image.open(io.BytesIO(protected(decode(data), noise)[0])) as image:
+        image.load()
+        assert image.text == {"Copyright": "Öwner © 2024"}
+        assert image.info["gamma"] == 0.45455
+        assert round(image.info["dpi"][0]) == 144
+
+
+BROKEN = {
+    "empty": lambda rng: b"",
+    "text": lambda rng: b"just a letter" * 9,
+    "gif": lambda rng: saved(scene(rng, "P"), "GIF"),
+    "bmp": lambda rng: saved(scene(rng), "BMP"),
+    "animated webp": lambda rng: saved(scene(rng), "WEBP", save_all=True, append_images=[scene(rng, "L")]),
+    "animated png": lambda rng: saved(scene(rng), "PNG", save_all=True, append_images=[scene(rng, "L")]),
+    "pages": lambda rng: saved(scene(rng), "TIFF", save_all=True, append_images=[scene(rng)]),
+    "float tiff": lambda rng: saved(Image.new("F", (9, 9)), "TIFF"),
+    "bomb": lambda rng: png_module.assemble(
+        [(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)), (b"IDAT", b""), (b"IEND", b"")]
+    ),
+    "header only": lambda rng: saved(scene(rng), "JPEG")[:30],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_odd_files_are_refused_with_one_sentence(rng, name):
+    with pytest.raises(Refused) as refusal:
+        decode(BROKEN[name](rng))
+    sentence = str(refusal.value)
+    assert 10 < len(sentence) < 140
+    assert "\n" not in sentence
+    assert "Error" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {}), ("PNG", {}), ("WEBP", {}), ("AVIF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("HEIF", {})],
+)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_truncated_files_are_refused(rng, kind, options, share):
+    picture = Image.fromarray(rng.integers(0, 256, (64, 96, 3)).astype(np.uint8))
+    data = saved(picture, kind, **options)
+    with pytest.raises(Refused, match="truncated|damaged"):
+        decode(data[: int(len(data) * share)])
+
+
+def test_truncated_sixteen_bit_png_is_refused(rng):
+    data = png_file(16, 2, rng.integers(0, 65_536, (37, 29, 3)).astype(np.uint16))
+    with pytest.raises(Refused, match="truncated"):
+        decode(data[:-2000])
+
+
+@pytest.mark.parametrize(
+    ("mode", "target", "word"), [("CMYK", "png", "CMYK"), ("CMYK", "webp", "CMYK"), ("16", "webp", "16 bits")]
+)
+def test_formats_that_cannot_hold_a_picture_say_so(rng, mode, target, word):
+    if mode == "16":
+        data = png_file(16, 0, rng.integers(0, 65_536, (9, 9, 1)).astype(np.uint16))
+    else:
+        data = saved(scene(rng, mode), "JPEG")
+    with pytest.raises(Refused, match=word):
+        encode(decode(data), target)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearnable.datasets._decode import decode, stack
+from unlearnable.datasets.decode import decode, stack
 from unlearnable.imageset import ImageSet
 
 SUFFIXES = frozenset(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unlearnable.datasets._decode import decode, stack
+from unlearnable.datasets.decode import decode, stack
 from unlearnable.imageset import ImageSet
 
 

@@ -1,0 +1,90 @@
+"""Reports accuse themselves: each flag says what is weak about a measurement, with its threshold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from unlearnable._types import Parameters
+from unlearnable.evaluation.metrics import LEAST_TO_LEARN
+
+UNDERTRAINED = 90.0
+"""Percent of training accuracy on protected data below which the exploiter had not finished learning it."""
+
+CLEAN_BASELINE = 50.0
+"""Percent of clean test accuracy below which the exploiter is too weak to be a convincing control."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """One weakness of a measurement: a registry word, and a sentence for a person."""
+
+    name: str
+    sentence: str
+
+
+def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, untested: Sequence[str]) -> tuple[Flag, ...]:
+    """Look for weaknesses in the summary rows of a proof.
+
+    Args:
+        rows: summaries with `name`, `kind`, `best`, `last`, `train_acc` (means over seeds, percent).
+        chance: accuracy of a network that learned nothing, percent.
+        seeds: trainings per row.
+        untested: countermeasures that were left out.
+    """
+    named: Mapping[str, Parameters] = {row["name"]: row for row in rows}
+    clean, protected, random = named.get("clean"), named.get("protected"), named.get("random")
+    flags = []
+    if clean and clean["best"] - chance < LEAST_TO_LEARN:
+        flags.append(
+            Flag(
+                name="clean-baseline-low",
+                sentence=f"Even clean photos teach this exploiter only {clean['best']:.1f} % (chance {chance:.1f} %), "
+                "so a low number on protected ones shows nothing; use more photos or more categories.",
+            )
+        )
+    elif clean and clean["best"] < CLEAN_BASELINE:
+        flags.append(
+            Flag(
+                name="clean-baseline-low",
+                sentence=f"Clean photos teach this exploiter {clean['best']:.1f} %: it is a weak one, and a stronger "
+                "one might also learn more from the protected photos.",
+            )
+        )
+    if protected and protected["train_acc"] < UNDERTRAINED:
+        flags.append(
+            Flag(
+                name="undertrained",
+                sentence=f"On protected photos the exploiter reached {protected['train_acc']:.0f} % training accuracy "
+                f"(below {UNDERTRAINED:.0f} %): longer training could change the result.",
+            )
+        )
+    if protected and random and random["best"] <= protected["best"] + 2:
+        flags.append(
+            Flag(
+                name="random-noise-does-as-well",
+                sentence="Random noise of the same size does as well as the protection here, so this test does not "
+                "show what the optimised noise adds.",
+            )
+        )
+    if seeds < 2:
+        flags.append(
+            Flag(name="single-seed", sentence="Each row is one training; another seed can differ by several points.")
+        )
+    if untested:
+        flags.append(
+            Flag(
+                name="countermeasure-not-run",
+                sentence=f"Not tested here: {', '.join(untested)}. A verdict covers only what was run.",
+            )
+        )
+    return tuple(flags)
+
+
+def overlap_flag(train_keys: Sequence[str], duplicates: int) -> Flag | None:
+    """Accuse test photos that are also in training (`duplicates` of them, pixel for pixel)."""
+    if not duplicates:
+        return None
+    return Flag(
+        name="train-test-overlap",
+        sentence=f"{duplicates} test photos are also among the {len(train_keys)} training photos, pixel for pixel: "
+        "all accuracies are too high.",
+    )

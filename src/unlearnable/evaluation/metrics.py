@@ -1,0 +1,45 @@
+"""Chance, intervals and verdicts. Accuracies are in percent."""
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from unlearnable._types import Labels
+
+Verdict = Literal["held", "weakened", "failed", "not tested"]
+
+HELD, WEAKENED = 0.25, 0.60
+"""A row held when the network learned at most a quarter of what clean photos teach, failed above 60 %."""
+
+LEAST_TO_LEARN = 15.0
+"""Points above chance that clean photos must teach; below, a low protected accuracy shows nothing."""
+
+
+def chance(labels: Labels) -> float:
+    """Accuracy of always naming the test set's largest category, what a network that learned nothing can reach."""
+    return 100 * float(np.bincount(labels).max()) / len(labels)
+
+
+def interval(accuracy: float, count: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of an accuracy measured on `count` test images.
+
+    Source: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 1927.
+    """
+    share, z = accuracy / 100, 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+
+
+def learned(accuracy: float, clean: float, chance_level: float) -> float:
+    """Return the share of what clean photos teach that was learned: 0 at chance, 1 at the clean accuracy."""
+    return max(0.0, accuracy - chance_level) / max(clean - chance_level, 1e-9)
+
+
+def verdict(accuracy: float, clean: float, chance_level: float) -> Verdict:
+    """Name the outcome of one row from its worst epoch for the owner, that is the exploiter's best."""
+    if clean - chance_level < LEAST_TO_LEARN:
+        return "not tested"
+    share = learned(accuracy, clean, chance_level)
+    return "held" if share <= HELD else "weakened" if share <= WEAKENED else "failed"

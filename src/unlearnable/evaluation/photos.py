@@ -1,0 +1,188 @@
+"""A proof on a folder of photos: split, load what was published, and lay out the rows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from unlearnable._types import Parameters, Report, silent
+from unlearnable.evaluation.proof import Plan, Row, random_control
+from unlearnable.evaluation.published import Pair, image_set, load_files
+from unlearnable.imageset import ImageSet
+from unlearnable.training.recipes import RECIPES, Recipe
+
+LEAST_PHOTOS = 10
+"""Photos a category needs: 7 or 8 to train on and 2 or 3 to test."""
+
+LEAST_CATEGORIES = 2
+
+EXPORTS = {
+    "gray": "Turned grey",
+    "resize:0.5": "Half size and back",
+    "jpeg:75": "JPEG, quality 75",
+    "jpeg:10": "JPEG, quality 10",
+}
+"""What an exploiter may do to the protected files before training, by countermeasure name."""
+
+
+class TooFewPhotosError(ValueError):
+    """The folder is too small for a proof; the message says what is needed and how to get there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoProof:
+    """How a proof on photos is laid out.
+
+    Args:
+        recipe: how the exploiter trains.
+        seeds: trainings per row.
+        epsilon: budget of the protection in levels.
+        test_fraction: share of each category's clean photos that is kept for testing.
+        exports: countermeasures applied to the protected files at full resolution.
+        limit: at most so many photos are used, drawn evenly from the categories.
+        split_seed: seed of the split and of the draw.
+    """
+
+    recipe: Recipe = RECIPES["photos"]
+    seeds: tuple[int, ...] = (0, 1)
+    epsilon: float = 8.0
+    test_fraction: float = 0.25
+    exports: tuple[str, ...] = tuple(EXPORTS)
+    limit: int = 4000
+    split_seed: int = 0
+
+    def plan(
+        self, pairs: Sequence[Pair], *, helpers: Sequence[Pair] = (), about: Parameters, report: Report = silent
+    ) -> Plan:
+        """Read the files and lay out the rows.
+
+        Accuracy is measured on clean photos of the protected categories only. `helpers` are other people's
+        categories, unprotected in every row.
+
+        Args:
+            pairs: the protected photos.
+            helpers: photos of further categories (`protected` is not read).
+            about: provenance for the record; counts are added.
+            report: progress of reading.
+
+        Raises:
+            TooFewPhotosError: too few photos or categories.
+            ValueError: a file cannot be decoded.
+        """
+        own, left_out = _large_enough(pairs)
+        others, _ = _large_enough(helpers)
+        _require_enough(pairs, own, others, len(left_out))
+        own, others = self._drawn(own, others)
+        classes = tuple(sorted({pair.category for pair in (*own, *others)}))
+        train, test = _split(own, self.test_fraction, self.split_seed)
+        size = self.recipe.image_size or 64
+        sizes: Parameters = {"size": size, "report": report}
+        clean = image_set([one[0] for one in load_files([p.clean for p in train], **sizes)], train, classes, "clean")
+        published = load_files([pair.protected for pair in train], sanitise=self.exports, **sizes)
+        rest = image_set([one[0] for one in load_files([p.clean for p in test], **sizes)], test, classes, "test")
+        aside = _helpers(others, classes, sizes) if others else None
+        random = random_control(clean, epsilon=self.epsilon, scope="class-wise")
+        rows = [
+            Row(name="clean", title="Clean photos", kind="control", train=clean),
+            Row(name="random", title="Random noise of the same size", kind="control", train=random),
+        ]
+        for column, name in enumerate(("protected", *self.exports)):
+            images = image_set([versions[column] for versions in published], train, classes, name)
+            title = "Protected photos, as published" if column == 0 else EXPORTS.get(name, name)
+            rows.append(Row(name=name, title=title, kind="countermeasure" if column else "protected", train=images))
+        counts = Counter(pair.category for pair in own)
+        return Plan(
+            rows=tuple(replace(row, train=_with(row.train, aside)) for row in rows),
+            test=rest,
+            recipe=self.recipe,
+            seeds=self.seeds,
+            epsilon=self.epsilon,
+            chance=_chance(train, others) if others else None,
+            about={
+                **about,
+                "categories": len(counts),
+                "helper_categories": len({pair.category for pair in others}),
+                "photos": len(own),
+                "photos_given": len(pairs),
+                "categories_left_out": sorted(left_out),
+            },
+        )
+
+    def _drawn(self, own: list[Pair], others: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+        total = len(own) + len(others)
+        if total <= self.limit:
+            return own, others
+        share = self.limit / total
+        return _sample(own, share, self.split_seed), _sample(others, share, self.split_seed)
+
+
+def _large_enough(pairs: Sequence[Pair]) -> tuple[list[Pair], set[str]]:
+    counts = Counter(pair.category for pair in pairs)
+    left_out = {category for category, count in counts.items() if count < LEAST_PHOTOS}
+    return [pair for pair in pairs if pair.category not in left_out], left_out
+
+
+def _require_enough(pairs: Sequence[Pair], own: list[Pair], others: list[Pair], left_out: int) -> None:
+    categories = {pair.category for pair in own}
+    all_categories = categories | {pair.category for pair in others}
+    if categories and len(all_categories) >= LEAST_CATEGORIES:
+        return
+    given = len({pair.category for pair in pairs})
+    small = f", {left_out} of them with fewer than {LEAST_PHOTOS} photos" if left_out else ""
+    need = f"a proof needs at least {LEAST_CATEGORIES} categories of {LEAST_PHOTOS} photos or more"
+    raise TooFewPhotosError(
+        f"there are {len(pairs)} protected photos in {given} {'category' if given == 1 else 'categories'}{small}: "
+        f"{need}; add more photos of yours, and other people's categories with --with FOLDER "
+        "(a folder with one sub-folder per category, they stay unprotected)"
+    )
+
+
+def _rows_by_category(pairs: Sequence[Pair], seed: int) -> list[list[Pair]]:
+    generator = np.random.default_rng([seed, 0x5B117])
+    groups: dict[str, list[Pair]] = {}
+    for pair in sorted(pairs, key=lambda pair: (pair.category, pair.key)):
+        groups.setdefault(pair.category, []).append(pair)
+    return [[group[place] for place in generator.permutation(len(group))] for group in groups.values()]
+
+
+def _split(pairs: Sequence[Pair], fraction: float, seed: int) -> tuple[list[Pair], list[Pair]]:
+    train: list[Pair] = []
+    test: list[Pair] = []
+    for group in _rows_by_category(pairs, seed):
+        cut = min(max(1, round(fraction * len(group))), len(group) - 1)
+        test += group[:cut]
+        train += group[cut:]
+    return train, test
+
+
+def _sample(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
+    return [
+        pair
+        for group in _rows_by_category(pairs, seed)
+        for pair in group[: max(LEAST_PHOTOS, round(share * len(group)))]
+    ]
+
+
+def _helpers(others: Sequence[Pair], classes: tuple[str, ...], sizes: Parameters) -> ImageSet:
+    images = [one[0] for one in load_files([pair.clean for pair in others], **sizes)]
+    keyed = [replace(pair, key=f"with/{pair.key}") for pair in others]
+    return image_set(images, keyed, classes, "helpers")
+
+
+def _with(train: ImageSet, helpers: ImageSet | None) -> ImageSet:
+    if helpers is None:
+        return train
+    return ImageSet(
+        pixels=np.concatenate([train.pixels, helpers.pixels]),
+        labels=np.concatenate([train.labels, helpers.labels]),
+        keys=train.keys + helpers.keys,
+        classes=train.classes,
+        name=train.name,
+    )
+
+
+def _chance(train: Sequence[Pair], others: Sequence[Pair]) -> float:
+    """Percent a network gets right on the protected categories by guessing as often as it saw them."""
+    counts = Counter(pair.category for pair in train)
+    return 100 * max(counts.values()) / (len(train) + len(others))

@@ -1,0 +1,184 @@
+"""Prove a protection by training: one recipe on clean, random-noise, protected and sanitised images."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from unlearnable._runtime import Runtime, hardware, versions
+from unlearnable._types import Parameters, Progress, Report, Scope, silent
+from unlearnable.evaluation.flags import find_flags, overlap_flag
+from unlearnable.evaluation.metrics import chance, interval, learned, verdict
+from unlearnable.evaluation.store import resumed
+from unlearnable.evaluation.trial import Trial
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons.random import RandomNoise
+from unlearnable.training.recipes import Recipe
+
+FORMAT = "unlearnable-proof/1"
+
+KNOWN_UNTESTED = (
+    "adversarial training",
+    "a pre-trained network that is fine-tuned",
+    "diffusion purification",
+    "a training set that is only partly protected",
+)
+"""Countermeasures that break bounded noise in the literature and that a proof on photos does not run."""
+
+Kind = Literal["control", "protected", "countermeasure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One training set of a proof.
+
+    Args:
+        name: `clean`, `random`, `protected`, or the countermeasure's name.
+        title: how a report calls it.
+        kind: a control, the protected images as published, or the protected images after a countermeasure.
+        train: the images.
+        countermeasure: what the exploiter does while loading them for training (a name of the registry).
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    train: ImageSet
+    countermeasure: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything a proof trains on.
+
+    Args:
+        rows: the training sets; the names `clean` and `protected` must be among them.
+        test: clean images that are in no training set.
+        recipe: how the exploiter trains, the same for all rows.
+        seeds: one training per row and seed.
+        epsilon: budget of the protection in levels, for the record and for the random control.
+        chance: percent that a network which learned nothing gets right; by default the test set's largest category.
+        about: what was protected and how, for the record.
+    """
+
+    rows: tuple[Row, ...]
+    test: ImageSet
+    recipe: Recipe
+    seeds: tuple[int, ...] = (0, 1)
+    epsilon: float = 8.0
+    chance: float | None = None
+    about: Parameters = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        if "clean" not in names or "protected" not in names:
+            raise ValueError(f"a proof needs the rows clean and protected; got {', '.join(names)}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds must be different numbers, at least one; got {self.seeds!r}")
+        for row in self.rows:
+            shared = set(row.train.keys) & set(self.test.keys)
+            if shared:
+                raise ValueError(f"{len(shared)} test images are in the training set {row.name!r}: split them first")
+
+
+def random_control(clean: ImageSet, *, epsilon: float, scope: Scope, seed: int = 0) -> ImageSet:
+    """Return `clean` with uniform random noise of the same budget and scope: what luck alone does."""
+    return RandomNoise(epsilon=epsilon, scope=scope, seed=seed).craft(clean).apply(clean)
+
+
+def prove(plan: Plan, *, runtime: Runtime, store: Path | None = None, report: Report = silent) -> Parameters:
+    """Train every row with every seed and return the proof, ready to be written as JSON.
+
+    The headline is the worst case over countermeasures and epochs. A finished training is kept in `store`, so a
+    killed proof goes on where it was.
+
+    Raises:
+        ValueError: too few images to train on.
+    """
+    started = time.perf_counter()
+    jobs = [(row, seed) for row in plan.rows for seed in plan.seeds]
+    records: list[Parameters] = []
+    total = len(jobs) * plan.recipe.epochs
+    for number, (row, seed) in enumerate(jobs):
+        trial = Trial(
+            row=row.name,
+            train=row.train,
+            test=plan.test,
+            recipe=plan.recipe,
+            countermeasure=row.countermeasure,
+            seed=seed,
+        )
+        note = f"{row.title}, seed {seed}"
+        report(Progress(done=number * plan.recipe.epochs, total=total, note=note))
+        record, _ = resumed(store, trial.description(runtime), _training(trial, runtime, report, number, total, note))
+        records.append(record)
+    report(Progress(done=total, total=total, note="done"))
+    return _summary(plan, records, runtime, time.perf_counter() - started)
+
+
+def _training(
+    trial: Trial, runtime: Runtime, report: Report, number: int, total: int, note: str
+) -> Callable[[], Parameters]:
+    first = number * trial.recipe.epochs
+    return lambda: trial.run(runtime, lambda epoch: report(Progress(done=first + epoch.epoch, total=total, note=note)))
+
+
+def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, seconds: float) -> Parameters:
+    level = chance(plan.test.labels) if plan.chance is None else plan.chance
+    rows = [_row(row, [record for record in records if record["row"] == row.name], len(plan.test)) for row in plan.rows]
+    clean = next(row for row in rows if row["name"] == "clean")["best"]
+    for row in rows:
+        row["learned"] = round(learned(row["best"], clean, level), 4)
+        if row["kind"] != "control":
+            row["verdict"] = verdict(row["best"], clean, level)
+    attacked = [row for row in rows if row["kind"] != "control"]
+    worst = max(attacked, key=lambda row: row["best"])
+    reference = next(row for row in plan.rows if row.name == "clean").train
+    flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=KNOWN_UNTESTED))
+    overlap = overlap_flag(reference.keys, _duplicates(reference, plan.test))
+    if overlap:
+        flags.insert(0, overlap)
+    return {
+        "format": FORMAT,
+        "about": plan.about,
+        "epsilon": plan.epsilon,
+        "chance": round(level, 3),
+        "classes": len(plan.test.classes),
+        "train_images": len(reference),
+        "test_images": len(plan.test),
+        "image_size": plan.recipe.image_size or int(min(plan.test.pixels.shape[2:])),
+        "seeds": list(plan.seeds),
+        "recipe": asdict(plan.recipe),
+        "rows": rows,
+        "worst": {"name": worst["name"], "title": worst["title"], "best": worst["best"], "verdict": worst["verdict"]},
+        "flags": [asdict(flag) for flag in flags],
+        "trainings": list(records),
+        "seconds": round(seconds, 1),
+        "hardware": hardware(runtime.device),
+        "versions": versions(),
+    }
+
+
+def _row(row: Row, records: Sequence[Parameters], test_images: int) -> Parameters:
+    best, last, train = ([record[name] for record in records] for name in ("best", "last", "train_acc"))
+    return {
+        "name": row.name,
+        "title": row.title,
+        "kind": row.kind,
+        "countermeasure": row.countermeasure,
+        "best": round(float(np.mean(best)), 3),
+        "last": round(float(np.mean(last)), 3),
+        "best_per_seed": best,
+        "last_per_seed": last,
+        "train_acc": round(float(np.mean(train)), 3),
+        "interval": [round(side, 2) for side in interval(float(np.mean(last)), test_images)],
+        "best_interval": [round(side, 2) for side in interval(float(np.mean(best)), test_images)],
+    }
+
+
+def _duplicates(train: ImageSet, test: ImageSet) -> int:
+    known = {image.tobytes() for image in train.pixels}
+    return sum(image.tobytes() in known for image in test.pixels)

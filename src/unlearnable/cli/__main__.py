@@ -1,0 +1,5 @@
+"""`python -m unlearnable.cli`."""
+
+from unlearnable.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""The verbs, listed without importing them."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from unlearnable import __version__
+
+OK, SOME_FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
+
+_MINE, _PACKS = "Your photos", "Noise and machine"
+
+app = App(
+    name="unlearnable",
+    version=__version__,
+    help="Protect photos with error-minimizing noise, and prove by training that it works.",
+    help_epilogue="It raises the cost for someone who trains on these files as they are; it never promises more.",
+)
+app.command(
+    "unlearnable.cli.protect:protect", name="protect", group=_MINE, help="Write protected copies of a folder of photos."
+)
+app.command("unlearnable.cli.check:check", name="check", group=_MINE, help="Re-read every protected file.")
+app.command(
+    "unlearnable.cli.prove:prove", name="prove", group=_MINE, help="Train on the protected files; HTML and JSON report."
+)
+app.command("unlearnable.cli.demo:demo", name="demo", group=_MINE, help="Protect sample photos and prove it, offline.")
+app.command("unlearnable.cli.pack:app", name="pack", group=_PACKS, help="Class-wise noise ready for new photos.")
+app.command("unlearnable.cli.doctor:doctor", name="doctor", group=_PACKS, help="Device, formats, measured speed.")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; problems are one sentence on the error stream."""
+    try:
+        result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _refuse(" ".join(str(error).split()), "run `unlearnable --help` for the options")
+    except KeyboardInterrupt:
+        say("Stopped. What was finished is kept; run the same command again to go on.")
+        return STOPPED
+    except (ValueError, KeyError, OSError, RuntimeError, ImportError) as error:
+        if isinstance(error, BrokenPipeError):
+            return OK
+        return _refuse(sentence(error))
+    return result if isinstance(result, int) else OK
+
+
+def sentence(error: BaseException) -> str:
+    """Return what an error says, in one line."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror
+    return " ".join(str(text).split()) or type(error).__name__
+
+
+def say(text: str) -> None:
+    """Tell a person, on the error stream."""
+    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def _refuse(text: str, way_out: str = "") -> int:
+    say(f"unlearnable: {text}" + (f" ({way_out})" if way_out else ""))
+    return WRONG_USE

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ class TrainingDivergedError(RuntimeError):
     """The loss became infinite or not a number."""
 
 
+@runtime_checkable
 class Hooks(Protocol):
     """What `fit` asks of a countermeasure; see `exploiters.Countermeasure`."""
 

@@ -1,12 +1,11 @@
 """How an exploiter trains, as data."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from unlearnable._registry import unknown
 
-Augment = Literal["none", "crop-flip", "resized-crop-flip"]
-Schedule = Literal["triangle", "cosine"]
+AUGMENTS = ("none", "crop-flip", "resized-crop-flip")
+SCHEDULES = ("triangle", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +42,23 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
-    schedule: Schedule = "triangle"
+    schedule: str = "triangle"
     momentum: float = 0.85
     nesterov: bool = True
     weight_decay: float = 1.3e-3
     norm_bias_rate: float = 1.0
     label_smoothing: float = 0.0
     gradient_clip: float | None = None
-    augment: Augment = "crop-flip"
+    augment: str = "crop-flip"
     crop_padding: int = 2
     crop_area: float = 0.35
     image_size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.augment not in get_args(Augment):
-            raise ValueError(unknown("augmentation", self.augment, list(get_args(Augment))))
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(unknown("schedule", self.schedule, list(get_args(Schedule))))
+        if self.augment not in AUGMENTS:
+            raise ValueError(unknown("augmentation", self.augment, list(AUGMENTS)))
+        if self.schedule not in SCHEDULES:
+            raise ValueError(unknown("schedule", self.schedule, list(SCHEDULES)))
         if self.epochs < 1 or self.batch_size < 2:
             raise ValueError(f"epochs must be >= 1 and batch_size >= 2; got {self.epochs!r} and {self.batch_size!r}")
         if not self.learning_rate > 0:

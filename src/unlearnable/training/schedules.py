@@ -2,10 +2,8 @@
 
 import math
 
-from unlearnable.training.recipes import Schedule
 
-
-def rate_factor(schedule: Schedule, step: int, steps: int) -> float:
+def rate_factor(schedule: str, step: int, steps: int) -> float:
     """Return the factor for step `step` of `steps`, counted from 0.
 
     Triangle: from 0.2 up to 1 at 23 % of the way, then down to 0.07 (K. Jordan, airbench, 2024). Cosine:

@@ -1,0 +1,116 @@
+"""What bilevel searches share: the surrogate's steps on θ and the sign steps on δ, as functions of tensors."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+
+from unlearnable._runtime import Runtime
+from unlearnable.training import TrainingDivergedError
+
+WEIGHT_DECAY = 5e-4
+GRADIENT_CLIP = 5.0
+
+
+def perturbed(images: UInt8[Tensor, "b c h w"], levels: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Return clip(x + δ, 0, 255) / 255, channels last."""
+    return ((images.float() + levels) / 255).clamp(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def surrogate_optimiser(model: nn.Module, learning_rate: float) -> torch.optim.SGD:
+    """Return the paper's optimiser of θ: SGD, momentum 0.9, weight decay 5e-4."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.SGD(trained, lr=learning_rate, momentum=0.9, weight_decay=WEIGHT_DECAY)
+
+
+def model_step(
+    model: nn.Module,
+    optimiser: torch.optim.SGD,
+    images: Float[Tensor, "b c h w"],
+    labels: Int64[Tensor, " b"],
+    runtime: Runtime,
+) -> tuple[float, float]:
+    """Take one step θ <- θ - η ∇_θ L(f_θ(x + δ), y); gradients reach δ too if `images` ask for them.
+
+    Returns:
+        The loss and the share of wrong predictions on this batch, before the step.
+
+    Raises:
+        TrainingDivergedError: the loss is not finite.
+    """
+    model.train()
+    optimiser.zero_grad(set_to_none=True)
+    with runtime.autocast():
+        logits = model(images)
+    loss = F.cross_entropy(logits.float(), labels)
+    if not torch.isfinite(loss):
+        raise TrainingDivergedError(f"the surrogate's loss became {loss.item()}; lower the poison's learning_rate")
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
+    optimiser.step()
+    return loss.item(), (logits.argmax(1) != labels).float().mean().item()
+
+
+def noise_steps(
+    model: nn.Module,
+    images: UInt8[Tensor, "b c h w"],
+    levels: Float[Tensor, "b c h w"],
+    labels: Int64[Tensor, " b"],
+    runtime: Runtime,
+    *,
+    epsilon: float,
+    step: float,
+    steps: int,
+) -> tuple[Float[Tensor, "b c h w"], float]:
+    """Take sign steps δ <- clip(δ - step sign(∇_δ L), -ε, ε) with θ frozen, in eval mode; `step` < 0 ascends.
+
+    Returns:
+        The new δ in levels, and the share of wrong predictions before the last step.
+    """
+    wrong = 1.0
+    for _ in range(steps):
+        levels = levels.detach().requires_grad_()
+        with runtime.autocast():
+            logits = model(perturbed(images, levels))
+        loss = F.cross_entropy(logits.float(), labels, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, levels)
+        levels = (levels.detach() - step * gradient.sign()).clamp(-epsilon, epsilon)
+        wrong = (logits.argmax(1) != labels).float().mean().item()
+    return levels.detach(), wrong
+
+
+class Frozen:
+    """Context in which a model is in eval mode and its parameters ask for no gradient."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+    def __enter__(self) -> None:
+        self.model.eval()
+        for parameter in self.trained:
+            parameter.requires_grad_(False)
+
+    def __exit__(self, *error: object) -> None:
+        for parameter in self.trained:
+            parameter.requires_grad_(True)
+
+
+class Batches:
+    """Endless shuffled rows: each pass is a fresh permutation, cut into equal batches."""
+
+    def __init__(self, count: int, batch_size: int, generator: torch.Generator) -> None:
+        self.count = count
+        self.batches = max(1, round(count / batch_size))
+        self.generator = generator
+        self.waiting: list[Int64[Tensor, " b"]] = []
+
+    def next(self) -> Int64[Tensor, " b"]:
+        """Return the rows of the next batch."""
+        if not self.waiting:
+            self.waiting = list(torch.randperm(self.count, generator=self.generator).tensor_split(self.batches))
+        return self.waiting.pop()
+
+    def sweep(self) -> list[Int64[Tensor, " b"]]:
+        """Return all rows once, in order, in batches."""
+        return list(torch.arange(self.count).tensor_split(self.batches))

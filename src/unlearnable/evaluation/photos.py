@@ -80,7 +80,11 @@ class PhotoProof:
         sizes: Parameters = {"size": size, "report": report}
         clean = image_set([one[0] for one in load_files([p.clean for p in train], **sizes)], train, classes, "clean")
         published = load_files([pair.protected for pair in train], sanitise=self.exports, **sizes)
-        rest = image_set([one[0] for one in load_files([p.clean for p in test], **sizes)], test, classes, "test")
+        kept = load_files([pair.clean for pair in test], sanitise=self.exports, **sizes)
+        rest, *treated = [
+            image_set([versions[column] for versions in kept], test, classes, "test")
+            for column in range(1 + len(self.exports))
+        ]
         aside = _helpers(others, classes, sizes) if others else None
         random = random_control(clean, epsilon=self.epsilon, scope="class-wise")
         rows = [
@@ -90,7 +94,15 @@ class PhotoProof:
         for column, name in enumerate(("protected", *self.exports)):
             images = image_set([versions[column] for versions in published], train, classes, name)
             title = "Protected photos, as published" if column == 0 else EXPORTS.get(name, name)
-            rows.append(Row(name=name, title=title, kind="countermeasure" if column else "protected", train=images))
+            rows.append(
+                Row(
+                    name=name,
+                    title=title,
+                    kind="countermeasure" if column else "protected",
+                    train=images,
+                    treated_test=treated[column - 1] if column else None,
+                )
+            )
         counts = Counter(pair.category for pair in own)
         return Plan(
             rows=tuple(replace(row, train=_with(row.train, aside)) for row in rows),

@@ -40,6 +40,7 @@ class Row:
         title: how a report calls it.
         kind: a control, the protected images as published, or the protected images after a countermeasure.
         train: the images.
+        treated_test: the test images after the same treatment that `train` went through, if any.
         countermeasure: what the exploiter does while loading them for training (a name of the registry).
     """
 
@@ -47,6 +48,7 @@ class Row:
     title: str
     kind: Kind
     train: ImageSet
+    treated_test: ImageSet | None = None
     countermeasure: str = "none"
 
 
@@ -107,6 +109,7 @@ def prove(plan: Plan, *, runtime: Runtime, store: Path | None = None, report: Re
             row=row.name,
             train=row.train,
             test=plan.test,
+            treated_test=row.treated_test,
             recipe=plan.recipe,
             countermeasure=row.countermeasure,
             seed=seed,

@@ -19,6 +19,8 @@ class Trial:
         row: the name of the training set in tables: `clean`, `random`, `protected`, ….
         train: the published images.
         test: clean images that were never trained on.
+        treated_test: the test images after the countermeasure that the training images went through before they were
+            stored, if it is another than `countermeasure`; the exploiter keeps whichever test accuracy is higher.
         recipe: how the exploiter trains.
         countermeasure: a name of the exploiter registry, such as `none` or `jpeg:10`.
         seed: of initial weights, order and augmentation.
@@ -28,6 +30,7 @@ class Trial:
     train: ImageSet
     test: ImageSet
     recipe: Recipe
+    treated_test: ImageSet | None = None
     countermeasure: str = "none"
     seed: int = 0
 
@@ -37,6 +40,7 @@ class Trial:
             "row": self.row,
             "train": self.train.content_hash(),
             "test": self.test.content_hash(),
+            "treated_test": None if self.treated_test is None else self.treated_test.content_hash(),
             "recipe": asdict(self.recipe),
             "countermeasure": self.countermeasure,
             "seed": self.seed,
@@ -51,15 +55,17 @@ class Trial:
         Raises:
             ValueError: unknown countermeasure, or the data are too few to train on.
         """
+        tests = {"test": self.test} if self.treated_test is None else {"test": self.test, "treated": self.treated_test}
         history = fit(
             self.train,
-            test=self.test,
+            test=tests,
             recipe=self.recipe,
             runtime=runtime,
             seed=self.seed,
             countermeasure=find_countermeasure(self.countermeasure),
             progress=progress,
         )
+        reached = [max(epoch.test_accs.values()) for epoch in history.epochs]
         return {
             "row": self.row,
             "countermeasure": self.countermeasure,
@@ -72,13 +78,13 @@ class Trial:
                     "epoch": epoch.epoch,
                     "train_loss": round(epoch.train_loss, 5),
                     "train_acc": round(epoch.train_acc, 3),
-                    "test_acc": round(epoch.test_acc, 3),
+                    "test_acc": round(accuracy, 3),
                 }
-                for epoch in history.epochs
+                for epoch, accuracy in zip(history.epochs, reached, strict=True)
             ],
-            "best": round(history.best.test_acc, 3),
-            "best_epoch": history.best.epoch,
-            "last": round(history.last.test_acc, 3),
+            "best": round(max(reached), 3),
+            "best_epoch": reached.index(max(reached)) + 1,
+            "last": round(reached[-1], 3),
             "train_acc": round(history.last.train_acc, 3),
             "seconds": round(history.seconds, 2),
             "images_per_second": round(history.images_per_second, 1),

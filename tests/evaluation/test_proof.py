@@ -1,0 +1,117 @@
+"""The proof machinery on a task that a tiny network learns in seconds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unlearnable import ImageSet, Runtime
+from unlearnable.evaluation.proof import Plan, Row, prove
+from unlearnable.evaluation.trial import Trial
+from unlearnable.training.recipes import recipe
+
+RECIPE = replace(recipe("tiny"), epochs=4, batch_size=16)
+
+
+def blobs(count: int, seed: int) -> ImageSet:
+    """Two categories, a bright left or a bright right half, under noise."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int64) % 2
+    pixels = generator.integers(0, 120, (count, 3, 16, 16)).astype(np.uint8)
+    for half in (0, 1):
+        pixels[labels == half, :, :, 8 * half : 8 * half + 8] += 80
+    keys = tuple(f"{seed}/{row}" for row in range(count))
+    return ImageSet(pixels=pixels, labels=labels, keys=keys, classes=("left", "right"))
+
+
+def shuffled(data: ImageSet) -> ImageSet:
+    """The same pixels under meaningless labels: nothing to learn."""
+    labels = np.random.default_rng(0).permutation(data.labels)
+    return replace(data, labels=labels, name="shuffled")
+
+
+def plan(**changes: object) -> Plan:
+    train, test = blobs(96, 1), blobs(60, 2)
+    rows = (
+        Row(name="clean", title="Clean", kind="control", train=train),
+        Row(name="protected", title="Protected", kind="protected", train=shuffled(train)),
+        Row(name="gray", title="Grey", kind="countermeasure", train=train, countermeasure="gray"),
+    )
+    recipe_ = replace(RECIPE, augment="none")
+    return replace(Plan(rows=rows, test=test, recipe=recipe_, seeds=(0, 1)), **changes)
+
+
+@pytest.fixture(scope="module")
+def proof() -> dict:
+    return prove(plan(), runtime=Runtime.auto("cpu"))
+
+
+def test_the_clean_control_learns_and_the_headline_is_the_worst_row(proof: dict) -> None:
+    rows = {row["name"]: row for row in proof["rows"]}
+    assert rows["clean"]["last"] > 90
+    assert rows["protected"]["last"] < 80
+    assert proof["worst"]["name"] == "gray"
+    assert proof["worst"]["verdict"] == rows["gray"]["verdict"] == "failed"
+    assert "verdict" not in rows["clean"]
+    assert proof["chance"] == 50
+
+
+def test_every_epoch_of_every_seed_is_recorded(proof: dict) -> None:
+    assert len(proof["trainings"]) == 6
+    for training in proof["trainings"]:
+        accuracies = [epoch["test_acc"] for epoch in training["curve"]]
+        assert len(accuracies) == RECIPE.epochs
+        assert training["best"] == max(accuracies)
+        assert training["last"] == accuracies[-1]
+        assert training["hardware"]["device"] == "cpu"
+    assert {training["seed"] for training in proof["trainings"]} == {0, 1}
+
+
+def test_what_was_not_run_is_said(proof: dict) -> None:
+    assert "countermeasure-not-run" in {flag["name"] for flag in proof["flags"]}
+
+
+def test_a_killed_proof_goes_on(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def stop_in_the_second(progress) -> None:
+        if progress.done > RECIPE.epochs + 1:
+            raise Killed
+
+    small = plan(seeds=(0,))
+    with pytest.raises(Killed):
+        prove(small, runtime=Runtime.auto("cpu"), store=tmp_path, report=stop_in_the_second)
+    kept = list(tmp_path.glob("*.json"))
+    assert len(kept) == 1
+    before = kept[0].stat().st_mtime_ns
+    proof = prove(small, runtime=Runtime.auto("cpu"), store=tmp_path)
+    assert len(proof["trainings"]) == 3
+    assert len(list(tmp_path.glob("*.json"))) == 3
+    assert kept[0].stat().st_mtime_ns == before
+
+
+def test_test_images_in_training_are_refused_or_flagged() -> None:
+    train = blobs(96, 1)
+    with pytest.raises(ValueError, match="are in the training set 'clean'"):
+        plan(test=train)
+    renamed = replace(train, keys=tuple(f"other/{row}" for row in range(96)))
+    rows = tuple(row for row in plan().rows if row.kind != "countermeasure")
+    proof = prove(plan(rows=rows, test=renamed.subset(range(40)), seeds=(0,)), runtime=Runtime.auto("cpu"))
+    assert "train-test-overlap" in {flag["name"] for flag in proof["flags"]}
+
+
+def test_the_exploiter_keeps_the_better_of_two_test_treatments() -> None:
+    train, test = blobs(96, 1), blobs(60, 2)
+    wrong = replace(test, labels=1 - test.labels)
+    trial = Trial(row="x", train=train, test=wrong, treated_test=test, recipe=replace(RECIPE, augment="none"))
+    record = trial.run(Runtime.auto("cpu"))
+    assert record["last"] > 90
+
+
+def test_bad_plans_are_refused() -> None:
+    with pytest.raises(ValueError, match="clean and protected"):
+        plan(rows=plan().rows[:1])
+    with pytest.raises(ValueError, match="seeds"):
+        plan(seeds=())

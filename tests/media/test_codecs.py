@@ -2,42 +2,18 @@
 
 import io
 import struct
-import zlib
 
 import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin
 
+from corpus.makers import SIZE, camera_jpeg, png_file, saved, scene, scene_from
 from unlearnable.media import Refused, add, decode, encode, fit, is_grey, measure
 from unlearnable.media import jpeg as jpeg_module
 from unlearnable.media import png as png_module
 
 pillow_heif.register_heif_opener(thumbnails=False)
-SIZE = (96, 64)
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
-
-
-def scene(rng, mode="RGB", size=SIZE):
-    coarse = Image.fromarray(rng.integers(30, 225, (8, 12, 4)).astype(np.uint8), "CMYK").resize(size, Image.BICUBIC)
-    if mode == "CMYK":
-        return coarse
-    picture = Image.merge("RGB", coarse.split()[:3])
-    if mode == "P":
-        return picture.quantize(32)
-    picture = picture.convert(mode) if mode in ("L", "1") else picture
-    if mode in ("LA", "RGBA"):
-        picture = picture.convert(mode[:-1])
-        alpha = np.zeros((size[1], size[0]), np.uint8)
-        alpha[10:, 20:] = rng.integers(1, 256, (size[1] - 10, size[0] - 20))
-        picture.putalpha(Image.fromarray(alpha))
-    return picture
-
-
-def saved(image, kind, **options):
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def protected(picture, noise, target="keep"):
@@ -178,36 +154,6 @@ def test_all_eight_orientations_look_the_same_afterwards(rng, noise, kind, optio
     assert Image.open(io.BytesIO(protected(original, noise)[0])).getexif().get(0x010F) == "Camera"
 
 
-def scene_from(array):
-    return Image.fromarray(np.ascontiguousarray(array))
-
-
-def png_file(depth, colour, samples, extra=(), interlace=False):
-    """A PNG written by hand, every filter type in turn."""
-    height, width, channels = samples.shape
-    body = b""
-    step = channels * depth // 8
-    passes = png_module._PASSES if interlace else ((0, 0, 1, 1),)
-    for x, y, dx, dy in passes:
-        part = samples[y::dy, x::dx]
-        if 0 in part.shape:
-            continue
-        rows = np.ascontiguousarray(part.astype(">u2" if depth == 16 else "u1"))
-        rows = rows.view(np.uint8).reshape(rows.shape[0], -1).astype(int)
-        for index, row in enumerate(rows):
-            up = rows[index - 1] if index else np.zeros_like(row)
-            left = np.concatenate([np.zeros(step, int), row[:-step]])
-            corner = np.concatenate([np.zeros(step, int), up[:-step]])
-            guess = left + up - corner
-            near = np.stack([abs(guess - left), abs(guess - up), abs(guess - corner)])
-            paeth = np.choose(near.argmin(axis=0), [left, up, corner])
-            kind = index % 5
-            predicted = [np.zeros_like(row), left, up, (left + up) // 2, paeth][kind]
-            body += bytes([kind]) + ((row - predicted) % 256).astype(np.uint8).tobytes()
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlace))
-    return png_module.assemble([(b"IHDR", header), *extra, (b"IDAT", zlib.compress(body)), (b"IEND", b"")])
-
-
 @pytest.mark.parametrize("interlace", [False, True])
 @pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
 def test_sixteen_bit_png_stays_sixteen_bit(rng, noise, colour, channels, interlace):
@@ -251,51 +197,6 @@ def test_few_colours_become_many_and_say_so(rng, noise, mode):
     assert original.mode == {"P": "RGB", "1": "L"}[mode]
     assert any("noise" in note for note in original.notes)
     assert decode(protected(original, noise)[0]).kind == original.kind
-
-
-def camera_jpeg(rng):
-    """A JPEG with everything a camera and an editor leave in it; returns the bytes and the clean previews."""
-    thumbnail = saved(scene(rng, size=(160, 120)), "JPEG", quality=60)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif[0x010F] = "Cämera".encode("latin-1").decode("latin-1")
-    exif[0x8298] = "(c) Owner"
-    exif[0x8769] = {0x829A: 0.01, 0x927C: b"MAKER" + thumbnail, 0xA002: SIZE[0], 0xA003: SIZE[1], 0x9286: thumbnail}
-    exif[0x8825] = {1: "N", 2: (52.0, 30.0, 0.0)}
-    block = bytearray(exif.tobytes())
-    tiff = block[6:]
-    (start,) = struct.unpack("<I" if tiff[:2] == b"II" else ">I", tiff[4:8])
-    order = "<" if tiff[:2] == b"II" else ">"
-    (count,) = struct.unpack(order + "H", tiff[start : start + 2])
-    after = start + 2 + 12 * count
-    tiff[after : after + 4] = struct.pack(order + "I", len(tiff))
-    entries = [(0x0103, 3, 1, 6), (0x0201, 4, 1, len(tiff) + 2 + 36 + 4), (0x0202, 4, 1, len(thumbnail))]
-    tiff += struct.pack(order + "H", 3)
-    for tag, kind, number, value in entries:
-        packed = struct.pack(order + "HH", value, 0) if kind == 3 else struct.pack(order + "I", value)
-        tiff += struct.pack(order + "HHI", tag, kind, number) + packed
-    tiff += struct.pack(order + "I", 0) + thumbnail
-    base64 = zlib.compress(thumbnail).hex().encode() * 2
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6">'
-    xmp += b"<xmp:Thumbnails><rdf:Alt>" + base64 + b"</rdf:Alt></xmp:Thumbnails><dc:rights>mine</dc:rights>"
-    xmp += b"</rdf:Description></rdf:RDF></x:xmpmeta>"
-    iptc = b"\x1c\x02\x74\x00\x04mine"
-    irb = b"Photoshop 3.0\x00"
-    for number, body in ((0x0404, iptc), (0x040C, b"\x00" * 28 + thumbnail)):
-        irb += b"8BIM" + struct.pack(">H", number) + b"\x00\x00" + struct.pack(">I", len(body)) + body
-        irb += b"\x00" * (len(body) % 2)
-    extra = b"\xff\xed" + struct.pack(">H", len(irb) + 2) + irb
-    data = saved(
-        scene(rng),
-        "JPEG",
-        quality=90,
-        exif=bytes(block[:6] + tiff),
-        xmp=xmp,
-        extra=extra,
-        dpi=(300, 300),
-        comment=b"hi",
-    )
-    return data, (thumbnail[100:164], thumbnail[-200:-100], base64[:60])
 
 
 @pytest.mark.parametrize("target", ["keep", "png", "webp"])

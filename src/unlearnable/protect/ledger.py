@@ -1,0 +1,130 @@
+"""The manifest: JSON lines in the output folder, appended and flushed to disk one file at a time.
+
+It holds no absolute path. A line is written after its file is in place, so a run killed at any moment leaves
+at most one whole file per worker without a line, and one torn last line, which the next run cuts off.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: two runs at once are not noticed there
+    fcntl = None  # type: ignore[assignment]
+
+MANIFEST = "manifest.jsonl"
+TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".unlearnable-", ".tmp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One protected file. Hashes are BLAKE2b of 32 bytes, `size` is width and height as displayed, in pixels."""
+
+    source: str
+    output: str
+    category: str
+    slot: int
+    source_blake2: str
+    output_blake2: str
+    noise_blake2: str
+    bytes: int
+    format: str
+    lossless: bool
+    mode: str
+    size: tuple[int, int]
+    orientation: int
+    parameters: dict[str, Any]
+    measured: dict[str, float]
+    notes: tuple[str, ...] = field(default=())
+    version: str = ""
+
+
+def digest(data: bytes) -> str:
+    """BLAKE2b of 32 bytes, in hexadecimal."""
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def read(folder: Path) -> dict[str, Entry]:
+    """The newest entry of each output of this folder's manifest, by output path; a torn last line is ignored.
+
+    Raises ValueError if there is no manifest or it is not one of ours.
+    """
+    path = folder / MANIFEST
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ValueError(f"{folder} has no {MANIFEST}: it was not written by `unlearnable protect`") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    entries: dict[str, Entry] = {}
+    for number, line in enumerate(raw.split(b"\n")[:-1], 1):
+        try:
+            record = json.loads(line)
+            if record.pop("kind") == "file":
+                entry = _entry(record)
+                entries[entry.output] = entry
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"line {number} of {path} is not a manifest line: restore or remove the file") from error
+    return entries
+
+
+def _entry(record: dict[str, Any]) -> Entry:
+    width, height = record["size"]
+    return Entry(**{**record, "size": (width, height), "notes": tuple(record["notes"])})
+
+
+class Ledger:
+    """The manifest of a running job, opened for appending and locked against a second job in the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file: Any = None
+
+    def __enter__(self) -> "Ledger":
+        """Open, lock and repair; removes temporary files of a killed run. Raises ValueError or OSError."""
+        self._file = (self.folder / MANIFEST).open("a+b")
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self._file.close()
+                raise ValueError(f"another run is writing to {self.folder}: wait for it or stop it") from error
+        self._repair()
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                if name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX):
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(folder, name))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def _repair(self) -> None:
+        self._file.seek(0)
+        raw = self._file.read()
+        whole = raw.rfind(b"\n") + 1
+        if whole < len(raw):
+            self._file.truncate(whole)
+
+    def start(self, version: str, parameters: dict[str, object]) -> None:
+        """Say that a run begins, before any file is written."""
+        self._append({"kind": "run", "version": version, "parameters": parameters})
+
+    def add(self, entry: Entry) -> None:
+        """Record a file that is in place; on disk when this returns."""
+        self._append({"kind": "file", **asdict(entry)})
+
+    def _append(self, record: dict[str, Any]) -> None:
+        # ASCII keeps names that are not UTF-8 (lone surrogates) intact
+        self._file.write(json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())

@@ -1,0 +1,189 @@
+"""One photo: read, protect, write, read again, measure, put in place. A pure function of its task."""
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int8
+
+from unlearnable import media
+from unlearnable.media import Picture, Refused
+from unlearnable.protect.ledger import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, Entry, digest
+from unlearnable.protect.options import ProtectOptions
+
+ENOUGH_SURVIVAL = 0.6  # share of the noise; below it there is a warning
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Task:
+    """Everything a worker needs. `previous` is the manifest's entry for this output, if there is one."""
+
+    source: Path
+    key: str
+    folder: Path
+    output: str
+    category: str
+    slot: int
+    noise: Int8[np.ndarray, "c h w"]
+    options: ProtectOptions
+    version: str
+    previous: Entry | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a task: an entry (`kept` if the file was there already) or a failure in one sentence."""
+
+    entry: Entry | None = None
+    kept: bool = False
+    failure: str = ""
+    disk_full: bool = False
+    warning: str = ""
+    seconds: float = 0.0
+
+
+def work(task: Task) -> Outcome:
+    """Protect one file. Never raises for what is wrong with the file or the disk."""
+    start = time.perf_counter()
+    try:
+        outcome = _work(task)
+    except Refused as refusal:
+        outcome = Outcome(failure=str(refusal))
+    except MemoryError:
+        outcome = Outcome(failure="there is not enough memory for it")
+    except OSError as error:
+        outcome = Outcome(failure=_sentence(error), disk_full=error.errno in FULL)
+    except Exception as error:  # one odd file must never stop the rest
+        said = " ".join(str(error).split())[:80]
+        outcome = Outcome(failure=f"it could not be protected ({type(error).__name__}: {said})")
+    return replace(outcome, seconds=time.perf_counter() - start)
+
+
+def _sentence(error: OSError) -> str:
+    if error.errno in FULL:
+        return "the disk is full"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its name is too long for the output folder"
+    return f"it cannot be read or written: {error.strerror or error}"
+
+
+def _work(task: Task) -> Outcome:
+    data = task.source.read_bytes()
+    target = task.folder / task.output
+    noise_hash = digest(repr(task.noise.shape).encode() + np.ascontiguousarray(task.noise).tobytes())
+    before = Entry(
+        source=task.key,
+        output=task.output,
+        category=task.category,
+        slot=task.slot,
+        source_blake2=digest(data),
+        output_blake2="",
+        noise_blake2=noise_hash,
+        bytes=0,
+        format="",
+        lossless=False,
+        mode="",
+        size=(0, 0),
+        orientation=1,
+        parameters=task.options.parameters(),
+        measured={},
+        version=task.version,
+    )
+    if task.previous is not None and _still_good(task.previous, before, target):
+        return Outcome(entry=task.previous, kept=True, warning=_warning(task.previous))
+    original = media.decode(data)
+    pattern = media.fit(
+        task.noise,
+        original.size,
+        original.mode,
+        grey=media.is_grey(original.pixels),
+        scale=task.options.epsilon / task.options.pack_epsilon,
+    )
+    changed = replace(original, pixels=media.add(original.pixels, pattern, original.alpha))
+    encoded, kind, lossless = media.encode(changed, task.options.output_format)
+    with temporary(target, task.folder) as path:
+        _write(path, encoded)
+        written = path.read_bytes()
+        again = media.decode(written)
+        measured = _verify(original, again, pattern, lossless, task.options.epsilon)
+        if target.exists() and task.previous is None and target.read_bytes() != written:
+            raise Refused(f"a file that is not ours is in its place: move {task.output!r} away")
+        status = task.source.stat()
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.replace(path, target)
+    entry = replace(
+        before,
+        output_blake2=digest(written),
+        bytes=len(written),
+        format=kind,
+        lossless=lossless,
+        mode=again.kind,
+        size=again.size,
+        orientation=original.orientation,
+        measured=measured,
+        notes=original.notes,
+    )
+    return Outcome(entry=entry, warning=_warning(entry))
+
+
+def _still_good(previous: Entry, wanted: Entry, target: Path) -> bool:
+    same = all(
+        getattr(previous, name) == getattr(wanted, name)
+        for name in ("source", "category", "slot", "source_blake2", "noise_blake2", "parameters")
+    )
+    return same and target.is_file() and digest(target.read_bytes()) == previous.output_blake2
+
+
+def _verify(
+    original: Picture, again: Picture, pattern: media.Pattern, lossless: bool, epsilon: float
+) -> dict[str, float]:
+    """Measure the file as it will be read; raise Refused if it is not what it should be."""
+    pixels, alpha = again.pixels, again.alpha
+    if original.mode == "L" and again.mode == "RGB":
+        pixels = pixels[..., :1]  # WebP and AVIF with alpha have no grey of their own
+    same_alpha = (original.alpha is None and alpha is None) or (
+        original.alpha is not None and alpha is not None and np.array_equal(original.alpha, alpha)
+    )
+    if pixels.shape != original.pixels.shape or pixels.dtype != original.pixels.dtype or not same_alpha:
+        raise Refused(f"the written {again.format} did not hold it unchanged, so it was removed")
+    measured = media.measure(original.pixels, pixels, pattern, original.alpha)
+    if lossless and measured.linf > epsilon:
+        raise Refused(f"the written {again.format} left the budget ({measured.linf:.1f} levels), so it was removed")
+    values = {name: round(value, 4) for name, value in asdict(measured).items()}
+    return {name: min(value, 999.0) for name, value in values.items()}
+
+
+def _warning(entry: Entry) -> str:
+    share = entry.measured["survival"]
+    return f"only {share:.0%} of the noise survived" if share < ENOUGH_SURVIVAL else ""
+
+
+@contextlib.contextmanager
+def temporary(target: Path, folder: Path) -> Iterator[Path]:
+    """A path beside the target that is gone afterwards, whatever happens; makes the folders in between.
+
+    Raises Refused if a link would lead the file out of the output folder.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if folder.resolve() not in (target.parent.resolve(), *target.parent.resolve().parents):
+        raise Refused("a link in the output folder leads out of it")
+    short = digest(os.fsencode(target.name))[:16]  # the name itself may be as long as a name can be
+    path = target.parent / f"{TEMPORARY_PREFIX}{short}-{os.getpid()}{TEMPORARY_SUFFIX}"
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

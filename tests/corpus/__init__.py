@@ -1,0 +1,1 @@
+"""Over a hundred odd files, made by the tests: every kind of photo, and most of what goes wrong with them."""

@@ -1,1 +1,1 @@
-"""Functions that define every published table; results land in `results/`."""
+"""Functions that define every published table and figure; results go to `results/`, one JSON per trial."""

@@ -3,19 +3,20 @@
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 from rich.console import Console
 
 from unlearnable import __version__
 
 OK, SOME_FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
-_MINE, _PACKS = "Your photos", "Noise and machine"
+_MINE, _PACKS = Group("Your photos", sort_key=0), Group("Noise and machine", sort_key=1)
 
 app = App(
     name="unlearnable",
     version=__version__,
     help="Protect photos with error-minimizing noise, and prove by training that it works.",
+    group_commands=Group("Options", sort_key=2),
     help_epilogue="It raises the cost for someone who trains on these files as they are; it never promises more.",
 )
 app.command(

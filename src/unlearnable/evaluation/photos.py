@@ -17,6 +17,9 @@ LEAST_PHOTOS = 10
 
 LEAST_CATEGORIES = 2
 
+STORED = 9 / 8
+"""Photos are loaded this much larger than they are trained on, as training pipelines do before they crop."""
+
 EXPORTS = {
     "gray": "Turned grey",
     "resize:0.5": "Half size and back",
@@ -76,7 +79,7 @@ class PhotoProof:
         own, others = self._drawn(own, others)
         classes = tuple(sorted({pair.category for pair in (*own, *others)}))
         train, test = _split(own, self.test_fraction, self.split_seed)
-        size = self.recipe.image_size or 64
+        size = round(STORED * (self.recipe.image_size or 64))
         sizes: Parameters = {"size": size, "report": report}
         clean = image_set([one[0] for one in load_files([p.clean for p in train], **sizes)], train, classes, "clean")
         published = load_files([pair.protected for pair in train], sanitise=self.exports, **sizes)

@@ -22,7 +22,6 @@ CURVES = {"clean": "#4a5568", "random": "#7b8fc9", "protected": "#1f8a5b"}
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "unlearnable",
-    "font.family": ["system-ui", "Segoe UI", "Helvetica", "Arial", "sans-serif"],
     "font.size": 11,
     "text.color": INK,
     "axes.labelcolor": INK,

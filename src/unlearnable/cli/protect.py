@@ -1,0 +1,160 @@
+"""`unlearnable protect`: write protected copies of a folder of photos."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from unlearnable._types import Progress as Now
+from unlearnable._types import Report
+from unlearnable.cli._app import OK, SOME_FAILED, STOPPED, say
+from unlearnable.cli._options import AsJson, Quiet, emit, jobs_or_default, owner_key
+from unlearnable.cli._progress import progress, spoken
+from unlearnable.protect import MANIFEST, STRENGTHS, Plan, ProtectOptions, Summary, plan
+from unlearnable.protect import Progress as FileDone
+from unlearnable.protect import protect as run
+
+SHOWN = 20
+"""Problems listed at the end before they are only counted; --verbose lists all."""
+
+
+def protect(
+    inputs: Annotated[list[Path], Parameter(help="Photos and folders of photos; folders are searched to the bottom.")],
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="A new folder, beside the originals.")],
+    strength: Annotated[
+        Literal["low", "medium", "high"], Parameter(help="How much a pixel may change: 4, 8 or 16 of 255 levels.")
+    ] = "medium",
+    format: Annotated[
+        Literal["keep", "png", "webp"], Parameter(help="keep the file type, or lossless png or webp.")
+    ] = "keep",
+    category: Annotated[
+        str | None, Parameter(help="One name for all photos, such as your own; default: the sub-folder's name.")
+    ] = None,
+    labels: Annotated[Path | None, Parameter(help="A CSV of file name and category, instead of sub-folders.")] = None,
+    pack: Annotated[str, Parameter(help="The noise: a name of `unlearnable pack list`, or a file.")] = "photos-64",
+    owner_key_file: Annotated[
+        Path | None, Parameter(name="--owner-key", help="Your secret; default: made once for this user.")
+    ] = None,
+    jobs: Annotated[
+        int | None, Parameter(name=["--jobs", "-j"], help="Worker processes; default: one per core.")
+    ] = None,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done; write nothing.")] = False,
+    verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative="", help="One line per file.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write protected copies of photos, in the same folders with the same names.
+
+    Originals are only read. A second run does only what is missing. Exit code: 0 ok, 1 some files failed, 2 wrong use.
+    """
+    from unlearnable.packs import assign, load_pack, noise_of
+
+    chosen = load_pack(pack)
+    options = ProtectOptions(
+        epsilon=STRENGTHS[strength],
+        output_format=format,
+        category=category,
+        labels=labels,
+        pack=chosen.name,
+        pack_hash=chosen.noise.checksum(),
+        pack_epsilon=chosen.noise.budget.epsilon,
+    )
+    job = plan(inputs, output, options)
+    codes = assign(list(job.categories), owner_key=owner_key(owner_key_file), slots=chosen.codes, taken=_taken(output))
+    if dry_run:
+        return _describe(job, as_json)
+    noise = {name: noise_of(chosen, codes[name]) for name in job.categories}
+    with progress("protecting", quiet=quiet or as_json) as report:
+        done = run(
+            job, noise, codes, jobs=jobs_or_default(jobs), progress=_told(report, verbose=verbose, as_json=as_json)
+        )
+    return _conclude(job, done, quiet=quiet, verbose=verbose, as_json=as_json)
+
+
+def _taken(output: Path) -> dict[str, int]:
+    from unlearnable.protect import ledger
+
+    if not (output / MANIFEST).exists():
+        return {}
+    return {entry.category: entry.slot for entry in ledger.read(output).values()}
+
+
+def _describe(job: Plan, as_json: bool) -> int:
+    for item in job.items if as_json else ():
+        emit({"kind": "plan", "source": str(item.source.path), "output": item.output, "category": item.category})
+    if not as_json:
+        counts = ", ".join(f"{name} ({count})" for name, count in job.categories.items())
+        say(f"{len(job.items)} photos, {job.bytes / 1e6:.1f} MB, would be written to {job.output}: {counts}")
+    _list([(failure.path, failure.reason) for failure in job.failures], "could not be used", verbose=True)
+    return SOME_FAILED if job.failures else OK
+
+
+def _told(report: Report, *, verbose: bool, as_json: bool) -> Callable[[FileDone], None]:
+    def tell(done: FileDone) -> None:
+        if as_json:
+            state = "failed" if done.failure else "kept" if done.kept else "protected"
+            reason = done.failure or done.warning
+            emit({"kind": "file", "source": str(done.path), "state": state, "reason": reason, "done": done.done})
+        elif verbose:
+            state = f"failed: {done.failure}" if done.failure else "kept" if done.kept else "protected"
+            say(f"{done.path}: {state}{', ' + done.warning if done.warning else ''}")
+        report(Now(done=done.done, total=done.total, note=done.path.name))
+
+    return tell
+
+
+def _conclude(job: Plan, done: Summary, *, quiet: bool, verbose: bool, as_json: bool) -> int:
+    if as_json:
+        emit(
+            {
+                "kind": "summary",
+                "protected": done.protected,
+                "kept": done.kept,
+                "failed": len(done.failures),
+                "warnings": len(done.warnings),
+                "not_reached": done.not_reached,
+                "lowest_survival": done.lowest_survival,
+                "seconds": round(done.seconds, 2),
+                "stopped": done.stopped,
+            }
+        )
+    if not quiet:
+        _say_summary(job, done)
+    _list([(path, reason) for path, reason in done.warnings], "were written with a warning", verbose=verbose)
+    if verbose:
+        _list(list(done.notes), "notes", verbose=True)
+    _list([(failure.path, failure.reason) for failure in done.failures], "were not protected", verbose=verbose)
+    if done.stopped:
+        say(f"Stopped: {done.stopped}; {done.not_reached} files were not reached. Run the same command to go on.")
+    if done.stopped == "it was interrupted":
+        return STOPPED
+    return done.exit_code
+
+
+def _say_summary(job: Plan, done: Summary) -> None:
+    kept = f", {done.kept} were there already" if done.kept else ""
+    say(f"{done.protected} photos protected in {spoken(done.seconds)}{kept}, in {job.output}")
+    if done.protected + done.kept == 0:
+        return
+    if done.lossy:
+        say(
+            f"{done.lossy} are lossy files (JPEG and the like): ε = {job.options.epsilon:g} levels holds before "
+            "compression, single pixels move further after it; --format png keeps it exactly"
+        )
+    say(f"Lowest share of the noise that is in a written file: {done.lowest_survival:.0%}")
+    say(f"Keep {MANIFEST} to yourself: it says which noise is in which photo. Next: unlearnable prove")
+
+
+def _list(problems: list[tuple[Path, str]], what: str, *, verbose: bool) -> None:
+    if not problems:
+        return
+    say(f"{len(problems)} files {what}:")
+    shown = problems if verbose else problems[:SHOWN]
+    for path, reason in shown:
+        name = str(path).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+        say(f"  {name}: {reason}")
+    if len(shown) < len(problems):
+        say(f"  … and {len(problems) - len(shown)} more (--verbose lists all)")

@@ -1,0 +1,113 @@
+"""Packs on disk: class-wise perturbations whose rows are slots for categories that are not known yet."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int8
+
+from unlearnable._registry import unknown
+from unlearnable.perturbation import Additive, PerturbationFileError
+
+DEFAULT = "photos-64"
+SUFFIX = ".safetensors"
+
+
+class PackError(ValueError):
+    """A pack is missing, damaged, or not a pack; the message says what to do."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pack:
+    """Noise for `codes` categories at training scale, to be resampled to each photo's frame.
+
+    Args:
+        name: what reports call it.
+        noise: class-wise δ [slots 3 s s]; its index names the slots.
+    """
+
+    name: str
+    noise: Additive
+
+    @property
+    def codes(self) -> int:
+        """How many categories get noise of their own: one per slot."""
+        return len(self.noise.bank)
+
+    @property
+    def source(self) -> str:
+        """The photos it was made on."""
+        return self.noise.notes.get("source", "unknown")
+
+    @property
+    def licence(self) -> str:
+        """Their licence."""
+        return self.noise.notes.get("licence", "unknown")
+
+    @property
+    def created(self) -> str:
+        """The day it was made."""
+        return self.noise.notes.get("created", "unknown")
+
+
+def bundled() -> list[str]:
+    """Names of the packs that come with this package."""
+    return sorted(
+        entry.name.removesuffix(SUFFIX)
+        for entry in (files("unlearnable.packs") / "data").iterdir()
+        if entry.name.endswith(SUFFIX)
+    )
+
+
+def load_pack(name: str | Path) -> Pack:
+    """Load a bundled pack by name, or any by its file.
+
+    Raises:
+        PackError: there is no such pack, or the file is damaged or something else.
+    """
+    if str(name) in bundled():
+        with as_file(files("unlearnable.packs") / "data" / f"{name}{SUFFIX}") as file:
+            return _read(file, str(name))
+    path = Path(name)
+    if path.suffix != SUFFIX and not path.exists():
+        raise PackError(f"{unknown('pack', str(name), bundled())} (or give the path of a {SUFFIX} file)")
+    return _read(path, path.stem)
+
+
+def save_pack(path: Path, noise: Additive, *, source: str, licence: str) -> None:
+    """Write class-wise noise as a pack.
+
+    Raises:
+        PackError: the noise is not class-wise RGB.
+    """
+    _require_slots(noise, path)
+    notes = {"source": source, "licence": licence, "created": datetime.now(UTC).date().isoformat()}
+    replace(noise, notes=notes).save(path)
+
+
+def noise_of(pack: Pack, code: int) -> Int8[np.ndarray, "3 s s"]:
+    """Return the noise of one code, in levels at the pack's ε.
+
+    Raises:
+        PackError: there is no such code.
+    """
+    if not 0 <= code < pack.codes:
+        raise PackError(f"pack {pack.name} has the codes 0..{pack.codes - 1}; got {code}")
+    return pack.noise.bank[code]
+
+
+def _read(path: Path, name: str) -> Pack:
+    try:
+        noise = Additive.load(path)
+    except PerturbationFileError as error:
+        raise PackError(f"{error} (bundled packs: {', '.join(bundled())})") from error
+    _require_slots(noise, path)
+    return Pack(name=name, noise=noise)
+
+
+def _require_slots(noise: Additive, path: Path) -> None:
+    if noise.scope != "class-wise" or noise.bank.shape[1] != 3:
+        shape = "x".join(str(side) for side in noise.bank.shape)
+        raise PackError(f"{path} is not a pack: it holds {noise.scope} noise {shape}, a pack is class-wise RGB")

@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unlearnable.packs import assign
+
+names = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=20, unique=True)
+
+
+@given(categories=names, key=st.binary(min_size=1), seed=st.randoms())
+def test_slots_are_distinct_and_do_not_depend_on_the_order(categories: list[str], key: bytes, seed) -> None:
+    codes = assign(categories, owner_key=key, slots=20)
+    assert len(set(codes.values())) == len(categories)
+    assert all(0 <= slot < 20 for slot in codes.values())
+    mixed = list(categories)
+    seed.shuffle(mixed)
+    assert assign(mixed, owner_key=key, slots=20) == codes
+
+
+def test_a_name_keeps_its_slot_in_every_run_of_one_owner() -> None:
+    alone = assign(["me"], owner_key=b"key", slots=64)
+    assert alone == {"me": 5}
+    assert assign(["me"], owner_key=b"key", slots=64) == alone
+    others = {assign(["me"], owner_key=bytes([number]), slots=64)["me"] for number in range(50)}
+    assert len(others) > 20
+
+
+def test_earlier_slots_are_kept() -> None:
+    codes = assign(["a", "b", "c"], owner_key=b"x", slots=4, taken={"b": 2, "gone": 0})
+    assert codes["b"] == 2
+    with pytest.raises(ValueError, match="4 categories are more than the pack's 3"):
+        assign(["a", "b", "c"], owner_key=b"x", slots=3, taken={"gone": 0})
+
+
+def test_too_many_categories() -> None:
+    with pytest.raises(ValueError, match="pack build --slots"):
+        assign([str(number) for number in range(65)], owner_key=b"x", slots=64)
+    with pytest.raises(ValueError, match="slot 9"):
+        assign(["a"], owner_key=b"x", slots=4, taken={"b": 9})
+
+
+def test_a_name_that_is_not_utf8_has_a_slot() -> None:
+    assert assign(["caf\udce9"], owner_key=b"x", slots=8)

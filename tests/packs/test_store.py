@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unlearnable.budget import Budget
+from unlearnable.packs import PackError, bundled, load_pack, noise_of, save_pack
+from unlearnable.perturbation import Additive
+
+
+def noise(scope: str = "class-wise", channels: int = 3) -> Additive:
+    bank = np.random.default_rng(0).integers(-8, 9, (4, channels, 8, 8)).astype(np.int8)
+    names = tuple(f"slot-{row:02d}" for row in range(4))
+    return Additive(bank=bank, scope=scope, index=names, budget=Budget(epsilon=8), method="slots")
+
+
+def test_the_bundled_pack_is_there_and_useful() -> None:
+    assert "photos-64" in bundled()
+    pack = load_pack("photos-64")
+    assert pack.codes >= 64
+    assert pack.noise.bank.shape[1:] == (3, 64, 64)
+    assert pack.noise.budget == Budget(epsilon=8)
+    assert np.abs(pack.noise.bank.astype(int)).mean() > 2
+    assert "CC BY" in pack.licence
+    flat = pack.noise.bank.reshape(pack.codes, -1).astype(float)
+    alike = np.corrcoef(flat) - np.eye(pack.codes)
+    assert np.abs(alike).max() < 0.9
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    save_pack(file, noise(), source="my photos", licence="CC0")
+    pack = load_pack(str(file))
+    assert (pack.name, pack.source, pack.licence, pack.codes) == ("mine", "my photos", "CC0", 4)
+    assert (noise_of(pack, 3) == noise().bank[3]).all()
+    with pytest.raises(PackError, match=r"codes 0\.\.3; got 4"):
+        noise_of(pack, 4)
+
+
+def test_what_is_not_a_pack_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PackError, match="did you mean photos-64"):
+        load_pack("photo-64")
+    with pytest.raises(PackError, match="there is no perturbation file"):
+        load_pack(tmp_path / "absent.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    with pytest.raises(PackError, match="damaged"):
+        load_pack(tmp_path / "broken.safetensors")
+    noise(channels=1).save(tmp_path / "grey.safetensors")
+    with pytest.raises(PackError, match="not a pack"):
+        load_pack(tmp_path / "grey.safetensors")
+    with pytest.raises(PackError, match="not a pack"):
+        save_pack(tmp_path / "x.safetensors", noise("sample-wise"), source="", licence="")

@@ -113,7 +113,7 @@ def _row(entry: ledger.Entry, folder: Path, source: Path | None, noise_for: Mapp
         problems.append(f"the protected file cannot be opened: {refusal}")
         return Row(output=entry.output, source=entry.source, problems=tuple(problems))
     if entry.measured["survival"] < ENOUGH_SURVIVAL and noise_for is None:
-        problems.append(f"survival: only {entry.measured['survival']:.0%} of the noise survived")
+        problems.append(f"survival: only {int(100 * entry.measured['survival'])} % of the noise survived")
     original = _original(entry, source, problems)
     if original is not None:
         noise = noise_for.get(entry.category) if noise_for is not None else None

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int8
 
-from unlearnable import __version__
 from unlearnable.protect import ledger, pool
 from unlearnable.protect.plan import Plan, check_paths
 from unlearnable.protect.sources import Failure
@@ -96,12 +96,13 @@ def protect(
     _check(plan, noise_for, codes, jobs)
     check_paths(plan.inputs, plan.output)
     start = time.perf_counter()
+    release = version("unlearnable")
     tally = _Tally(failures=list(plan.failures))
     try:
         plan.output.mkdir(parents=True, exist_ok=True)
         with ledger.Ledger(plan.output) as book, _Interrupt() as interrupt:
             previous = ledger.read(plan.output)
-            book.start(__version__, plan.options.parameters())
+            book.start(release, plan.options.parameters())
 
             def tasks() -> Iterator[Task]:
                 for item in plan.items:
@@ -118,7 +119,7 @@ def protect(
                         slot=codes[item.category],
                         noise=noise_for[item.category],
                         options=plan.options,
-                        version=__version__,
+                        version=release,
                         previous=previous.get(item.output),
                     )
 

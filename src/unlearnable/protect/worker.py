@@ -161,7 +161,7 @@ def _verify(
 
 def _warning(entry: Entry) -> str:
     share = entry.measured["survival"]
-    return f"only {share:.0%} of the noise survived" if share < ENOUGH_SURVIVAL else ""
+    return f"only {int(100 * share)} % of the noise survived" if share < ENOUGH_SURVIVAL else ""
 
 
 @contextlib.contextmanager

@@ -1,0 +1,136 @@
+"""Error-minimizing noise hides the images from fresh networks; error-maximizing noise is its opposite."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, Scope
+from unlearnable.datasets import load
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons import POISONS
+from unlearnable.poisons.error_max import ErrorMax
+from unlearnable.poisons.error_min import ErrorMin
+from unlearnable.poisons.random import RandomNoise
+from unlearnable.training import fit, recipe
+
+RUNTIME = Runtime.auto("cpu")
+QUICK = {
+    "error-min": {"steps": 4, "rounds": 2, "model_steps": 2, "noise_steps": 2, "batch_size": 16},
+    "error-max": {"surrogate_epochs": 1, "rounds": 2, "noise_steps": 2, "batch_size": 16},
+    "random": {},
+}
+
+
+def images(count: int = 40, size: int = 10, channels: int = 3, classes: int = 4) -> ImageSet:
+    generator = np.random.default_rng(0)
+    return ImageSet(
+        pixels=generator.integers(0, 256, (count, channels, size, size), dtype=np.uint8),
+        labels=np.arange(count, dtype=np.int64) % classes,
+        keys=tuple(f"image-{row}" for row in range(count)),
+        classes=tuple(f"class-{label}" for label in range(classes)),
+    )
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
+@pytest.mark.parametrize("name", list(QUICK))
+@pytest.mark.parametrize(("size", "channels", "classes"), [(8, 1, 2), (20, 3, 4)])
+def test_any_shape_within_budget_and_repeatable(
+    name: str, scope: Scope, size: int, channels: int, classes: int
+) -> None:
+    data = images(size=size, channels=channels, classes=classes)
+    reports: list[Progress] = []
+    made = POISONS.get(name)(scope=scope, epsilon=4, seed=3, **QUICK[name]).craft(data, RUNTIME, reports.append)
+    assert made.bank.shape == ((classes if scope == "class-wise" else len(data)), channels, size, size)
+    assert -4 <= made.bank.min() < 0 < made.bank.max() <= 4
+    assert made.method == name
+    assert 1 <= reports[-1].done <= reports[-1].total
+    assert [report.done for report in reports] == sorted(report.done for report in reports)
+    again = POISONS.get(name)(scope=scope, epsilon=4, seed=3, **QUICK[name]).craft(data, RUNTIME)
+    np.testing.assert_array_equal(made.bank, again.bank)
+    other = POISONS.get(name)(scope=scope, epsilon=4, seed=4, **QUICK[name]).craft(data, RUNTIME)
+    assert (made.bank != other.bank).any()
+
+
+def test_a_class_without_images_gets_no_noise() -> None:
+    data = images(classes=4)
+    three = data.subset(data.labels != 2)
+    made = ErrorMin(**QUICK["error-min"]).craft(three, RUNTIME)
+    assert not made.bank[2].any()
+    assert made.bank[[0, 1, 3]].any(axis=(1, 2, 3)).all()
+
+
+def test_fewer_images_than_a_batch() -> None:
+    for scope in ("class-wise", "sample-wise"):
+        made = ErrorMin(scope=scope, steps=2, rounds=1, model_steps=1, noise_steps=1).craft(images(count=6), RUNTIME)
+        assert made.bank.any()
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
+def test_error_min_stops_when_the_error_is_small_enough(scope: Scope) -> None:
+    data = images(count=64, size=16, classes=2)
+    settings = {"scope": scope, "steps": 400, "rounds": 40, "batch_size": 16, "epsilon": 32}
+    reports: list[Progress] = []
+    ErrorMin(stop_error=0.4, **settings).craft(data, RUNTIME, reports.append)
+    assert reports[-1].done < reports[-1].total
+
+
+def error_reports(poison: ErrorMax, data: ImageSet) -> list[int]:
+    notes: list[str] = []
+    poison.craft(data, RUNTIME, lambda progress: notes.append(progress.note))
+    return [int(found[1]) for found in (re.match(r"error (\d+) %", note) for note in notes) if found]
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
+def test_error_max_raises_the_surrogates_error_and_stops_there(scope: Scope) -> None:
+    data = load("digits", split="test", size=16)
+    poison = ErrorMax(
+        scope=scope, epsilon=32, surrogate_epochs=12, rounds=15, noise_steps=1, step=3, batch_size=64, stop_error=0.7
+    )
+    errors = error_reports(poison, data)
+    assert errors[-1] > errors[0]
+    assert errors[-1] >= 70 or len(errors) == 15
+    assert all(error < 70 for error in errors[:-1])
+
+
+CRAFTS = {
+    "class-wise": ErrorMin(epsilon=16, batch_size=128, steps=30, step=2),
+    "sample-wise": ErrorMin(epsilon=24, batch_size=128, scope="sample-wise", rounds=2, model_steps=3, stop_error=0),
+    "control": RandomNoise(epsilon=16, scope="sample-wise"),
+}
+
+
+@pytest.mark.parametrize("name", list(CRAFTS))
+def test_a_fresh_network_learns_from_random_noise_only(name: str) -> None:
+    train, test = load("digits", size=24), load("digits", split="test", size=24)
+    train = train.subset(np.arange(0, len(train), 3))
+    training = replace(recipe("tiny"), epochs=6, augment="none")
+    protected = CRAFTS[name].craft(train, RUNTIME).apply(train)
+    history = fit(protected, test=test, recipe=training, runtime=RUNTIME, seed=1)
+    assert history.last.train_acc > 95
+    assert (history.last.test_acc > 90) if name == "control" else (history.last.test_acc < 65)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"noise_steps": 0}, "noise_steps must be at least 1"),
+        ({"batch_size": 1}, "batch_size must be at least 2"),
+        ({"step": 0.0}, "step must be positive"),
+        ({"learning_rate": -1.0}, "learning_rate must be positive"),
+        ({"stop_error": 1.0}, "stop_error must be a share"),
+        ({"surrogate": "resnet"}, "did you mean resnet18"),
+    ],
+)
+def test_settings_out_of_range_are_errors(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ErrorMin(**settings).craft(images(), RUNTIME)
+
+
+def test_steps_scale_with_epsilon_unless_given() -> None:
+    assert ErrorMin(epsilon=16).step_levels == pytest.approx(1.6)
+    assert ErrorMin(epsilon=4, scope="sample-wise").step_levels == pytest.approx(1.5)
+    assert ErrorMin(epsilon=4, step=1.0).step_levels == 1.0

@@ -79,7 +79,7 @@ def image_set(
     )
 
 
-def _resized(pixels: UInt8[np.ndarray, "c h w"], size: int) -> UInt8[np.ndarray, "c h w"]:
+def _resized(pixels: UInt8[np.ndarray, "c h w"], size: int) -> UInt8[np.ndarray, "c {size} {size}"]:
     image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)

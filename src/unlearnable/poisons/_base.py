@@ -32,6 +32,7 @@ class Poison(ABC):
 
     method: ClassVar[str]
     scopes: ClassVar[tuple[Scope, ...]] = SCOPES
+    least_categories: ClassVar[int] = 2
 
     epsilon: float = 8.0
     scope: Scope = "class-wise"
@@ -66,7 +67,7 @@ class Poison(ABC):
         Raises:
             ValueError: the data cannot be protected by this method, or the search diverged.
         """
-        _require_crafting_data(data, self.scope)
+        _require_crafting_data(data, self.scope, self.least_categories)
         runtime = (runtime or Runtime.auto()).with_seed(self.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
@@ -92,10 +93,10 @@ class Poison(ABC):
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seed"}
 
 
-def _require_crafting_data(data: ImageSet, scope: Scope) -> None:
+def _require_crafting_data(data: ImageSet, scope: Scope, least_categories: int) -> None:
     if len(data) < 2:
         raise ValueError(f"crafting needs at least 2 images; {data.name} has {len(data)}")
-    if scope == "class-wise" and np.count_nonzero(data.counts) < 2:
+    if scope == "class-wise" and np.count_nonzero(data.counts) < least_categories:
         raise ValueError(
             f"class-wise noise needs images of at least 2 categories; {data.name} has one: "
             "add pictures of other categories as helpers, or use a pack"

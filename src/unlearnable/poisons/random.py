@@ -22,6 +22,7 @@ class RandomNoise(Poison):
     """
 
     method: ClassVar[str] = "random"
+    least_categories: ClassVar[int] = 1
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Draw δ (levels)."""

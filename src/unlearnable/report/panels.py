@@ -27,7 +27,7 @@ class Panel:
     psnr: float
 
 
-def panel(name: str, category: str, clean: UInt8[np.ndarray, "c h w"], protected: UInt8[np.ndarray, "d h w"]) -> Panel:
+def panel(name: str, category: str, clean: UInt8[np.ndarray, "c h w"], protected: UInt8[np.ndarray, "d i j"]) -> Panel:
     """Make a panel of one photo.
 
     Args:

@@ -1,0 +1,157 @@
+"""The verbs as a person types them, in this process."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unlearnable.cli._app import run
+from unlearnable.cli._options import OWNER_KEY
+
+
+@pytest.fixture(autouse=True)
+def _a_known_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OWNER_KEY, "test")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    generator = np.random.default_rng(0)
+    for number in range(6):
+        file = root / ("cats" if number % 2 else "dogs") / f"{number}.{'png' if number < 4 else 'jpg'}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        small = Image.fromarray(generator.integers(60, 200, (6, 8, 3), dtype=np.uint8))
+        small.resize((160, 120), Image.Resampling.BICUBIC).save(file, quality=95)
+    return root
+
+
+def test_protect_then_check(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {file: file.read_bytes() for file in photos.rglob("*.*")}
+    target = photos.with_name("protected")
+    assert run(["protect", str(photos), "-o", str(target), "--jobs", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "6 photos protected" in said
+    assert "lossy" in said
+    assert sorted(file.relative_to(photos) for file in before) == sorted(
+        file.relative_to(target) for file in target.rglob("*/*.*")
+    )
+    assert {file: file.read_bytes() for file in before} == before
+    assert run(["check", str(photos), str(target)]) == 0
+    assert "6 of 6 files" in capsys.readouterr().err
+    assert run(["protect", str(photos), "-o", str(target), "--jobs", "1"]) == 0
+    assert "6 were there already" in capsys.readouterr().err
+
+
+def test_a_changed_file_fails_the_check(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = photos.with_name("protected")
+    run(["protect", str(photos), "-o", str(target), "-q", "--jobs", "1"])
+    victim = target / "dogs" / "0.png"
+    Image.open(victim).rotate(180).save(victim)
+    capsys.readouterr()
+    assert run(["check", str(photos), str(target), "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["output"] for line in lines[:-1] if line["problems"]] == ["dogs/0.png"]
+    assert lines[-1] == {"kind": "summary", "checked": 6, "good": 5, "problems": 1}
+
+
+def test_one_name_for_all_and_a_dry_run(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = photos.with_name("protected")
+    assert run(["protect", str(photos), "-o", str(target), "--category", "me", "--dry-run"]) == 0
+    assert "me (6)" in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_json_lines(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = photos.with_name("protected")
+    (photos / "cats" / "broken.jpg").write_bytes(b"\xff\xd8\xff no")
+    assert run(["protect", str(photos), "-o", str(target), "--json", "--jobs", "1"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["state"] for line in lines[:-1]].count("protected") == 6
+    assert [line["state"] for line in lines[:-1]].count("failed") == 1
+    assert lines[-1]["failed"] == 1
+
+
+def test_other_runs_of_one_owner_give_a_name_the_same_noise(photos: Path) -> None:
+    slots = []
+    for name in ("one", "two"):
+        target = photos.with_name(name)
+        run(["protect", str(photos), "-o", str(target), "-q", "--jobs", "1"])
+        entries = [json.loads(line) for line in (target / "manifest.jsonl").read_text().splitlines()]
+        slots.append({entry["category"]: entry["slot"] for entry in entries if entry["kind"] == "file"})
+    assert slots[0] == slots[1]
+    assert len(set(slots[0].values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["protect", "PHOTOS", "-o", "PHOTOS/out"], "overlaps"),
+        (["protect", "PHOTOS", "-o", "PHOTOS"], "overlaps"),
+        (["protect", "absent", "-o", "out"], "no file or folder absent"),
+        (["protect", "PHOTOS", "-o", "out", "--pack", "photo-64"], "did you mean photos-64"),
+        (["protect", "PHOTOS", "-o", "out", "--strenght", "low"], "--strength"),
+        (["protect", "PHOTOS", "-o", "out", "--strength", "huge"], "huge"),
+        (["protect", "PHOTOS", "-o", "out", "--jobs", "0"], "--jobs must be at least 1"),
+        (["protect", "PHOTOS"], "--output"),
+        (["protcet", "PHOTOS"], "protect"),
+        (["check", "PHOTOS", "PHOTOS"], "manifest"),
+        (["prove", "PHOTOS", "absent"], "no folder absent"),
+        (["prove", "PHOTOS", "EMPTY"], "no photo of"),
+        (["pack", "show", "nope"], "unknown pack"),
+        (["doctor", "--device", "abacus"], "device must be auto"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    photos: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    typed = [word.replace("PHOTOS", str(photos)).replace("EMPTY", "empty") for word in arguments]
+    assert run(typed) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    assert "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_photos_for_a_proof(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = photos.with_name("protected")
+    run(["protect", str(photos), "-o", str(target), "-q", "--jobs", "1"])
+    capsys.readouterr()
+    assert run(["prove", str(photos), str(target), "-q"]) == 2
+    said = capsys.readouterr().err
+    assert "6 protected photos in 2 categories" in said
+    assert "--with FOLDER" in said
+
+
+def test_pack_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pack", "list"]) == 0
+    assert "photos-64" in capsys.readouterr().out
+    assert run(["pack", "show", "photos-64", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["codes"] >= 64
+
+
+def test_the_owner_key_is_made_once_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.cli import _options
+
+    monkeypatch.delenv(OWNER_KEY)
+    monkeypatch.setattr(_options, "user_config_path", lambda name: tmp_path / name)
+    key = _options.owner_key(None)
+    assert len(key) == 32
+    assert _options.owner_key(None) == key
+    file = tmp_path / "unlearnable" / "owner.key"
+    assert file.stat().st_mode & 0o077 == 0
+    file.write_bytes(b"")
+    with pytest.raises(ValueError, match="empty"):
+        _options.owner_key(None)
+    with pytest.raises(ValueError, match="cannot be read"):
+        _options.owner_key(tmp_path / "absent")

@@ -1,0 +1,99 @@
+"""A proof on photo files, from folders to a trained verdict."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unlearnable import Runtime
+from unlearnable.evaluation.photos import PhotoProof, TooFewPhotosError
+from unlearnable.evaluation.proof import prove
+from unlearnable.evaluation.published import Pair
+from unlearnable.training.recipes import recipe
+
+QUICK = replace(recipe("tiny"), epochs=3, batch_size=16, image_size=24)
+
+
+def make(root: Path, name: str, colour: tuple[int, int, int], count: int, seed: int) -> list[Pair]:
+    """Photos of one category: a colour under noise; the `protected` copies are shifted by 5 levels."""
+    generator = np.random.default_rng(seed)
+    pairs = []
+    for number in range(count):
+        pixels = np.clip(np.array(colour) + generator.integers(-40, 41, (40, 60, 3)), 5, 250).astype(np.uint8)
+        files = []
+        for kind, shift in (("clean", 0), ("protected", 5)):
+            file = root / kind / name / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels + np.uint8(shift)).save(file)
+            files.append(file)
+        pairs.append(Pair(key=f"{name}/{number}.png", category=name, clean=files[0], protected=files[1]))
+    return pairs
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> list[Pair]:
+    return make(tmp_path, "red", (160, 90, 90), 16, 0) + make(tmp_path, "blue", (90, 90, 160), 16, 1)
+
+
+def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
+    plan = PhotoProof(recipe=QUICK, seeds=(0,)).plan(pairs, about={"name": "x", "noun": "photos"})
+    rows = {row.name: row for row in plan.rows}
+    assert list(rows) == ["clean", "random", "protected", "gray", "resize:0.5", "jpeg:75", "jpeg:10"]
+    assert len(plan.test) == 8
+    assert len(rows["clean"].train) == 24
+    shift = rows["protected"].train.pixels.astype(int) - rows["clean"].train.pixels
+    assert np.abs(shift - 5).max() <= 1
+    gray = rows["gray"].train.pixels
+    assert (gray[:, 0] == gray[:, 1]).all()
+    assert (rows["jpeg:10"].train.pixels != rows["protected"].train.pixels).any()
+    random = rows["random"].train.pixels.astype(int) - rows["clean"].train.pixels
+    assert 4 <= np.abs(random).max() <= 8
+    assert all(row.treated_test is not None for row in plan.rows if row.kind == "countermeasure")
+    assert plan.test.pixels.shape[2:] == (27, 27)
+
+
+def test_a_proof_on_photos_runs_to_a_verdict(pairs: list[Pair]) -> None:
+    layout = PhotoProof(recipe=QUICK, seeds=(0,), exports=("gray",))
+    proof = prove(layout.plan(pairs, about={"name": "x", "noun": "photos"}), runtime=Runtime.auto("cpu"))
+    assert [row["name"] for row in proof["rows"]] == ["clean", "random", "protected", "gray"]
+    assert proof["about"]["photos"] == 32
+    assert proof["rows"][0]["best"] > 90
+
+
+def test_other_peoples_photos_stay_clean_and_are_not_tested(tmp_path: Path, pairs: list[Pair]) -> None:
+    mine = [pair for pair in pairs if pair.category == "red"]
+    with pytest.raises(TooFewPhotosError, match="--with FOLDER"):
+        PhotoProof(recipe=QUICK).plan(mine, about={})
+    helpers = make(tmp_path / "others", "with green", (90, 160, 90), 20, 2)
+    plan = PhotoProof(recipe=QUICK).plan(mine, helpers=helpers, about={})
+    assert {plan.test.classes[label] for label in plan.test.labels} == {"red"}
+    for row in plan.rows:
+        kept = row.train.subset([key.startswith("with/") for key in row.train.keys])
+        assert len(kept) == 20
+        clean = plan.rows[0].train.by_keys(kept.keys)
+        assert (kept.pixels == clean.pixels).all()
+    assert plan.chance == pytest.approx(100 * 12 / 32)
+
+
+def test_small_categories_are_left_out_and_named(tmp_path: Path, pairs: list[Pair]) -> None:
+    few = make(tmp_path / "few", "tiny", (0, 0, 0), 3, 3)
+    plan = PhotoProof(recipe=QUICK).plan(pairs + few, about={})
+    assert plan.about["categories_left_out"] == ["tiny"]
+    with pytest.raises(TooFewPhotosError, match="3 protected photos in 1 category, 1 of them with fewer than 10"):
+        PhotoProof(recipe=QUICK).plan(few, about={})
+
+
+def test_the_limit_draws_evenly(tmp_path: Path) -> None:
+    many = make(tmp_path, "a", (90, 90, 90), 40, 0) + make(tmp_path, "b", (90, 90, 160), 20, 1)
+    plan = PhotoProof(recipe=QUICK, limit=30, exports=()).plan(many, about={})
+    assert plan.about["photos"] == 30
+    assert plan.about["photos_given"] == 60
+
+
+def test_a_broken_published_file_is_named(pairs: list[Pair]) -> None:
+    for pair in pairs:
+        pair.protected.write_bytes(b"\x89PNG broken")
+    with pytest.raises(ValueError, match=r"protected.*\.png is not a readable image"):
+        PhotoProof(recipe=QUICK).plan(pairs, about={})

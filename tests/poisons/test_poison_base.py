@@ -81,7 +81,8 @@ def test_settings_out_of_range_are_errors(settings: dict, message: str) -> None:
 
 def test_data_that_cannot_be_protected_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least 2 categories"):
-        RandomNoise().craft(images(classes=1))
+        Wild().craft(images(classes=1))
+    assert len(RandomNoise().craft(images(classes=1)).bank) == 1
     with pytest.raises(ValueError, match="at least 2 images"):
         RandomNoise().craft(images(count=1, classes=1))
 

@@ -129,6 +129,19 @@ MODES = {
 }
 
 
+DEEP_TIFFS = [
+    ("rgb", 2, 3, {}),
+    ("rgba", 2, 4, {"extra": 2}),
+    ("cmyk", 5, 4, {}),
+    ("big-endian", 2, 3, {"order": ">"}),
+    ("deflated", 2, 3, {"compression": 8, "predictor": 2}),
+    ("deflated-big-endian", 2, 3, {"compression": 8, "predictor": 2, "order": ">"}),
+    ("tiles", 2, 3, {"compression": 8, "predictor": 2, "tile": 16}),
+    ("raw-tiles", 2, 3, {"tile": 32}),
+    ("turned", 2, 3, {"orientation": 6}),
+]
+
+
 def oriented(rng, kind, options, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -156,6 +169,10 @@ def good_files(rng):
         for interlace in (False, True):
             files[f"deep/{channels}-{interlace}.png"] = png_file(16, colour, samples, interlace=interlace)
     files["deep/grey.tif"] = saved(Image.fromarray(rng.integers(0, 65_536, (20, 20)).astype(np.uint16)), "TIFF")
+    for name, photometric, channels, options in DEEP_TIFFS:
+        samples = rng.integers(0, 65_536, (37, 45, channels)).astype(np.uint16)
+        files[f"deep/{name}.tif"] = deep_tiff(samples, photometric, **options)
+    samples = rng.integers(0, 65_536, (21, 33, 3)).astype(np.uint16)
     files["deep/key.png"] = png_file(
         16, 2, samples[..., :3], extra=[(b"tRNS", samples[3, 3, :3].astype(">u2").tobytes())]
     )
@@ -194,7 +211,7 @@ def bad_files(rng):
         for suffix, (kind, _) in ORIENTED.items()
     }
     bomb = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    deep = np.zeros((9, 9, 3), np.uint16)
+    deep = np.zeros((9, 9, 4), np.uint16)
     frames = {"save_all": True, "append_images": [scene(rng, "L")]}
     return files | {
         "cut/deep.png": (png_file(16, 2, rng.integers(0, 65_536, (37, 29, 3)).astype(np.uint16))[:-900], "truncated"),
@@ -210,33 +227,14 @@ def bad_files(rng):
         "odd/pages.tif": (saved(scene(rng), "TIFF", save_all=True, append_images=[scene(rng)]), "pages"),
         "odd/float.tif": (saved(Image.new("F", (9, 9)), "TIFF"), "kind F"),
         "odd/bomb.png": (png_module.assemble([(b"IHDR", bomb), (b"IDAT", b""), (b"IEND", b"")]), "more pixels"),
-        "odd/deep-colour.tif": (deep_colour_tiff(deep), "more than 8 bits"),
+        "odd/deep-grey-alpha.tif": (deep_tiff(deep[..., :2], 1, extra=2), "layout"),
+        "odd/premultiplied.tif": (deep_tiff(deep, 2, extra=1), "premultiplied"),
         "odd/bad-checksum.png": (_flipped(saved(noisy, "PNG"), 5000), "truncated|damaged"),
     }
 
 
 def _flipped(data, place):
     return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
-
-
-def deep_colour_tiff(samples):
-    """An uncompressed RGB TIFF of 16 bits a sample."""
-    height, width, _ = samples.shape
-    body = samples.astype("<u2").tobytes()
-    bits = 8 + len(body)
-    entries = [
-        (256, 4, 1, width),
-        (257, 4, 1, height),
-        (258, 3, 3, bits),
-        (259, 3, 1, 1),
-        (262, 3, 1, 2),
-        (273, 4, 1, 8),
-        (277, 3, 1, 3),
-        (278, 4, 1, height),
-        (279, 4, 1, len(body)),
-    ]
-    table = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    return b"II*\x00" + struct.pack("<I", bits + 6) + body + struct.pack("<HHH", 16, 16, 16) + table + b"\x00" * 4
 
 
 def build(root, rng):
@@ -256,3 +254,45 @@ def build(root, rng):
     expected = {*good, "links/to-file.png"}
     reasons = {name: reason for name, (_, reason) in bad.items()} | {"links/nowhere.png": "leads nowhere"}
     return expected, reasons
+
+
+def deep_tiff(samples, photometric, order="<", predictor=1, compression=1, rows=7, tile=0, orientation=1, extra=None):
+    """A TIFF of 16 bits a sample written by hand: strips of some rows or square tiles, raw or deflated."""
+    height, width, channels = samples.shape
+
+    def packed(block):
+        if predictor == 2:
+            block = np.concatenate([block[:, :1], block[:, 1:] - block[:, :-1]], axis=1)
+        raw = block.astype(order + "u2").tobytes()
+        return zlib.compress(raw) if compression == 8 else raw
+
+    if tile:
+        full = np.zeros((-(-height // tile) * tile, -(-width // tile) * tile, channels), np.uint16)
+        full[:height, :width] = samples
+        corners = [(y, x) for y in range(0, full.shape[0], tile) for x in range(0, full.shape[1], tile)]
+        blocks = [packed(full[y : y + tile, x : x + tile]) for y, x in corners]
+    else:
+        blocks = [packed(samples[y : y + rows]) for y in range(0, height, rows)]
+    data, offsets = bytearray(b"\x00" * 8), []
+    for block in blocks:
+        offsets.append(len(data))
+        data += block + b"\x00" * (len(block) % 2)
+    tags = {256: (4, [width]), 257: (4, [height]), 258: (3, [16] * channels), 259: (3, [compression])}
+    tags |= {262: (3, [photometric]), 274: (3, [orientation]), 277: (3, [channels]), 317: (3, [predictor])}
+    sizes = [len(block) for block in blocks]
+    if tile:
+        tags |= {322: (4, [tile]), 323: (4, [tile]), 324: (4, offsets), 325: (4, sizes)}
+    else:
+        tags |= {273: (4, offsets), 278: (4, [rows]), 279: (4, sizes)}
+    if extra is not None:
+        tags[338] = (3, [extra])
+    table = struct.pack(order + "H", len(tags))
+    for tag, (kind, values) in sorted(tags.items()):
+        body = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'I'}", *values)
+        if len(body) > 4:
+            place = len(data)
+            data += body + b"\x00" * (len(body) % 2)
+            body = struct.pack(order + "I", place)
+        table += struct.pack(order + "HHI", tag, kind, len(values)) + body.ljust(4, b"\x00")
+    data[:8] = (b"II*\x00" if order == "<" else b"MM\x00*") + struct.pack(order + "I", len(data))
+    return bytes(data + table + b"\x00" * 4)

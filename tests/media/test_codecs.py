@@ -8,10 +8,11 @@ import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin
 
-from corpus.makers import SIZE, camera_jpeg, png_file, saved, scene, scene_from
+from corpus.makers import DEEP_TIFFS, SIZE, camera_jpeg, deep_tiff, png_file, saved, scene, scene_from
 from unlearnable.media import Refused, add, decode, encode, fit, is_grey, measure
 from unlearnable.media import jpeg as jpeg_module
 from unlearnable.media import png as png_module
+from unlearnable.media import tiff as tiff_module
 
 pillow_heif.register_heif_opener(thumbnails=False)
 
@@ -189,6 +190,53 @@ def test_sixteen_bit_grey_tiff_stays_sixteen_bit(rng, noise):
     assert measure(original.pixels, decode(data).pixels, pattern).linf == pytest.approx(
         np.abs(pattern.rows.astype(int)).max()
     )
+
+
+@pytest.mark.parametrize(("name", "photometric", "channels", "options"), DEEP_TIFFS)
+def test_sixteen_bit_colour_tiff_stays_sixteen_bit(rng, noise, name, photometric, channels, options):
+    samples = rng.integers(0, 65_536, (37, 45, channels)).astype(np.uint16)
+    original = decode(deep_tiff(samples, photometric, **options))
+    colours = {1: 1, 2: 3, 5: 4}[photometric]
+    shown = np.rot90(samples, -1) if name == "turned" else samples
+    np.testing.assert_array_equal(original.pixels, shown[..., :colours])
+    data, kind, lossless, pattern = protected(original, noise)
+    after = decode(data)
+    assert (kind, lossless, after.kind, after.orientation) == ("TIFF", True, original.kind, 1)
+    assert after.encoding.compression == original.encoding.compression
+    measured = measure(original.pixels, after.pixels, pattern, original.alpha)
+    assert 7 < measured.linf <= 8
+    if channels > colours:
+        np.testing.assert_array_equal(after.alpha, samples[..., -1])
+    with Image.open(io.BytesIO(data)) as image:  # Pillow sees the same picture, in 8 bits
+        if image.mode in ("RGB", "RGBA"):
+            theirs = np.asarray(image).astype(int)[..., :3]
+            assert np.abs(theirs - after.pixels // 257).max() <= 1
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+def test_tiff_keeps_its_compression_and_camera_data(rng, noise, compression, deep):
+    options = {"compression": compression, "icc_profile": b"profile", "dpi": (300, 300)}
+    if deep:
+        samples = rng.integers(0, 65_536, (30, 40, 3)).astype(np.uint16)
+        data = tiff_module.encode16(samples, "RGB", options)
+    else:
+        data = saved(scene(rng), "TIFF", **options)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x829A: 0.5, 0x9000: b"0230", 0x9003: "2024:05:06 07:08:09", 0x9286: b"hello there"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.5)})
+    original = decode(tiff_module.with_exif(data, exif))
+    out = protected(original, noise)[0]
+    again = decode(out)
+    assert again.depth == (16 if deep else 8)
+    assert again.encoding.compression == compression
+    assert (again.metadata.icc, again.metadata.dpi) == (b"profile", (300, 300))
+    with Image.open(io.BytesIO(out)) as image:
+        kept = image.getexif()
+        camera, place = kept.get_ifd(0x8769), kept.get_ifd(0x8825)
+    assert (camera[0x829A], camera[0x9000], camera[0x9003]) == (0.5, b"0230", "2024:05:06 07:08:09")
+    assert camera[0x9286] == b"hello there"
+    assert (place[1], [float(part) for part in place[2]]) == ("N", [52.0, 30.0, 0.5])
 
 
 @pytest.mark.parametrize("mode", ["P", "1"])

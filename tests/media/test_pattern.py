@@ -46,11 +46,20 @@ def test_added_noise_is_the_clipped_sum(rng, dtype):
     np.testing.assert_array_equal(add(pixels, pattern), expected)
 
 
-def test_an_exact_downscale_gives_the_noise_back(rng):
+def test_noise_of_the_photos_own_size_is_laid_on_as_it_is(rng):
     noise = random_noise(rng)
-    enlarged = full(fit(noise, (80, 160), "RGB", grey=False), 160)
-    means = enlarged.reshape(8, 20, 8, 10, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
-    np.testing.assert_array_equal(means, noise)
+    np.testing.assert_array_equal(full(fit(noise, (8, 8), "RGB", grey=False), 8), noise.transpose(1, 2, 0))
+
+
+def test_enlarged_noise_has_no_steps_and_survives_a_downscale(rng):
+    smooth = np.rint(
+        8 * np.sin(np.arange(8)[None, :, None] + np.arange(8)[None, None, :] / 2 + np.arange(3)[:, None, None])
+    )
+    enlarged = full(fit(smooth.astype(np.int8), (400, 800), "RGB", grey=False), 800)
+    assert np.abs(np.diff(enlarged, axis=0)).max() <= 2
+    assert np.abs(np.diff(enlarged, axis=1)).max() <= 1
+    means = enlarged.reshape(8, 100, 8, 50, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
+    assert (means * smooth).sum() / (smooth * smooth).sum() > 0.9
 
 
 def test_photos_smaller_than_the_noise_get_its_area_average():

@@ -274,12 +274,14 @@ def test_killed_at_every_step_a_run_leaves_whole_files_and_can_go_on(tmp_path):
 
 SCRIPT = textwrap.dedent(
     """
+    import signal
     import sys
     from pathlib import Path
     import numpy as np
     from unlearnable.protect import ProtectOptions, plan, protect
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest runs in the background
         root, output, jobs = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
         job = plan([root], output, ProtectOptions())
         rng = np.random.default_rng(0)

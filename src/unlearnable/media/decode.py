@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from unlearnable.media import jpeg, metadata, png
+from unlearnable.media import jpeg, metadata, png, tiff
 from unlearnable.media.picture import Alpha, Encoding, Format, Metadata, Mode, Picture, Refused, Samples
 
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "HEIF")
@@ -65,7 +65,7 @@ def _opened(data: bytes) -> Image.Image:
             if data.startswith(start):
                 raise Refused(f"it is {kind}, which cannot be protected: convert it to PNG first") from error
         if data[4:12] in (b"ftypavif", b"ftypavis") or data.startswith(_KNOWN_STARTS):
-            raise Refused("the file is truncated or damaged") from error
+            raise Refused("the file is truncated, damaged or of a layout that cannot be read") from error
         raise Refused("it is not a picture") from error
 
 
@@ -125,6 +125,8 @@ def _samples(image: Image.Image, kind: Format, data: bytes, notes: list[str]) ->
         samples, alpha = png.decode16(data)
         image.load()  # for the metadata behind the pixels
         return samples, alpha, "L" if samples.shape[2] == 1 else "RGB"
+    if kind == "TIFF" and len(_bits(image)) > 1 and max(_bits(image)) > 8:
+        return tiff.decode16(data, image.tag_v2)  # type: ignore[attr-defined]
     if kind == "JPEG" and image.mode in ("L", "RGB"):
         with contextlib.suppress(ValueError):  # simplejpeg is stricter than Pillow, which decides below
             pixels = jpeg.decode_fast(data, grey=image.mode == "L")
@@ -166,16 +168,16 @@ def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
 
 
 def _warn_of_depth(image: Image.Image, kind: Format, data: bytes, notes: list[str]) -> None:
-    if kind == "TIFF":
-        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-        if max(bits) > 8 and len(bits) > 1:
-            raise Refused("it is a colour TIFF of more than 8 bits, which cannot be kept: convert it to 16-bit PNG")
     if kind == "AVIF":
         place = data.find(b"av1C", 0, 65_536)
         if place > 0 and data[place + 6] & 0x40:
             notes.append("its 10- or 12-bit samples became 8-bit")
     if kind == "HEIF" and image.info.get("bit_depth", 8) > 8:
         notes.append(f"its {image.info['bit_depth']}-bit samples became 8-bit")
+
+
+def _bits(image: Image.Image) -> tuple[int, ...]:
+    return tuple(image.tag_v2.get(tiff.BITS, (1,)))  # type: ignore[attr-defined]
 
 
 def _encoding(image: Image.Image, kind: Format, data: bytes, notes: list[str]) -> Encoding:

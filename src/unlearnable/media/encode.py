@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unlearnable.media import jpeg, png
+from unlearnable.media import jpeg, png, tiff
+from unlearnable.media.metadata import EXIF_IFD, GPS_IFD
 from unlearnable.media.picture import Format, Picture, Refused, Target
 
 LOSSY_QUALITY = 90  # of WebP and AVIF files that were lossy already; their own quality is not stored in them
 LARGEST_WEBP = 16_383  # pixels a side
+XMP_TAG = 700
 
 
 def output_format(picture: Picture, target: Target) -> tuple[Format, bool]:
@@ -25,8 +27,6 @@ def output_format(picture: Picture, target: Target) -> tuple[Format, bool]:
         raise Refused(f"it has 16 bits a sample, which {kind} cannot hold: use --format keep or png")
     if kind == "WEBP" and max(picture.size) > LARGEST_WEBP:
         raise Refused(f"it is wider or higher than {LARGEST_WEBP} pixels, the most WebP can hold")
-    if kind == "TIFF" and picture.depth == 16 and (picture.mode, picture.alpha) != ("L", None):
-        raise Refused("a colour TIFF of 16 bits cannot be written: use --format png")
     if kind == "WEBP":
         # lossy WebP also rewrites the colours under transparent pixels, so alpha asks for lossless
         return kind, target != "keep" or picture.encoding.lossless or picture.alpha is not None
@@ -46,9 +46,33 @@ def encode(picture: Picture, target: Target) -> tuple[bytes, Format, bool]:
         planes = _with_alpha(picture)
         data = png.encode16(planes) if picture.depth == 16 else png.encode8(planes)
         return png.with_metadata(data, metadata), kind, True
+    if kind == "TIFF":
+        return _tiff(picture), kind, True
     buffer = io.BytesIO()
     _image(picture, kind).save(buffer, kind, **_options(picture, kind, lossless))
     return buffer.getvalue(), kind, lossless
+
+
+def _tiff(picture: Picture) -> bytes:
+    metadata, exif = picture.metadata, Image.Exif()
+    if metadata.exif:
+        exif.load(metadata.exif)
+    described = {tag: exif[tag] for tag in exif if tag not in (EXIF_IFD, GPS_IFD)}
+    if metadata.xmp:
+        described[XMP_TAG] = metadata.xmp
+    options: dict[str, Any] = {
+        "tiffinfo": described,
+        "compression": picture.encoding.compression or "tiff_adobe_deflate",
+    }
+    if metadata.icc:
+        options["icc_profile"] = metadata.icc
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
+    if picture.depth == 16 and picture.kind != "L16":
+        return tiff.with_exif(tiff.encode16(_with_alpha(picture), picture.mode, options), exif)
+    buffer = io.BytesIO()
+    _image(picture, "TIFF").save(buffer, "TIFF", **options)
+    return tiff.with_exif(buffer.getvalue(), exif)
 
 
 def _with_alpha(picture: Picture) -> np.ndarray:
@@ -72,16 +96,6 @@ def _options(picture: Picture, kind: Format, lossless: bool) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if metadata.icc:
         options["icc_profile"] = metadata.icc
-    if kind == "TIFF":
-        exif = Image.Exif()
-        if metadata.exif:
-            exif.load(metadata.exif)
-        if metadata.xmp:
-            exif[700] = metadata.xmp
-        options |= {"exif": exif, "compression": picture.encoding.compression or "tiff_adobe_deflate"}
-        if metadata.dpi:
-            options["dpi"] = metadata.dpi
-        return options
     if metadata.exif:
         options["exif"] = metadata.exif
     if metadata.xmp:

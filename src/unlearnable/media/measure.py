@@ -23,8 +23,7 @@ class Measurement:
     `ssim`: mean over windows of 8 x 8 pixels that do not overlap, uniform weights, on the mean of the channels,
     $C_1 = 2.55^2$, $C_2 = 7.65^2$; at most 1024 windows, spread evenly.
     `survival`: $\langle y - x, \delta\rangle / \langle\delta, \delta\rangle$, the share of the intended noise that
-    is in the file. Noise is constant over its rectangle, so this is also the share left after an exact downscale
-    to the noise's own resolution. 1 if no noise was intended (all transparent).
+    is in the file. 1 if no noise was intended (all transparent).
     Of pictures over a megapixel, PSNR and survival use every eighth row. Transparent pixels count in `linf` only.
     """
 

@@ -16,6 +16,7 @@ from unlearnable.media.picture import Alpha, Mode, Samples
 LUMA = (0.299, 0.587, 0.114)
 LEVEL = {8: 1, 16: 257}  # one pixel level (1/255 of the range) in sample steps, by depth
 BAND = 16  # rows worked on at a time, so that they stay in the processor's cache
+STEPS = 8  # different rows from one noise row to the next: at most 2 levels apart at ε = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,17 +50,38 @@ def fit(
         levels = np.tensordot(weights, levels, axes=1)[None]
     channels = 1 if mode == "L" else 3
     levels = np.broadcast_to(levels, (channels, *levels.shape[1:]))
-    if height < levels.shape[1]:
-        levels = np.einsum("yh,chw->cyw", _areas(levels.shape[1], height), levels)
-    if width < levels.shape[2]:
-        levels = np.einsum("xw,chw->chx", _areas(levels.shape[2], width), levels)
-    rows, columns = levels.shape[1:]
-    across = (np.arange(width) * 2 + 1) * columns // (2 * width)
-    whole = np.rint(levels).astype(np.int8).transpose(1, 2, 0)[:, across]
+    largest = np.rint(np.abs(levels).max(initial=0))
+    rows = min(height, STEPS * levels.shape[1])
+    levels = _weights(levels.shape[1], rows) @ levels.astype(np.float32)
+    levels = levels @ _weights(levels.shape[2], width).T
+    whole = np.rint(levels.clip(-largest, largest)).astype(np.int8).transpose(1, 2, 0)
     if mode == "CMYK":
         whole = np.concatenate([-whole, np.zeros_like(whole[..., :1])], axis=2)
     first_rows = -(-(np.arange(rows + 1) * 2 * height - rows) // (2 * rows))
     return Pattern(rows=np.ascontiguousarray(whole), edges=first_rows.clip(0, height))
+
+
+def _weights(count: int, wanted: int) -> Float[np.ndarray, "wanted count"]:
+    """Share of each of `count` values in each of `wanted` over the same length; every row sums to 1."""
+    weights: np.ndarray = _areas(count, wanted) if wanted < count else _cubic(count, wanted)
+    return weights.astype(np.float32)
+
+
+def _cubic(small: int, large: int) -> Float[np.ndarray, "large small"]:
+    """Catmull-Rom interpolation, the border repeated."""
+    place = (np.arange(large) + 0.5) * small / large - 0.5
+    first = np.floor(place).astype(int)
+    t = place - first
+    taps = [
+        ((-t + 2) * t - 1) * t / 2,
+        ((3 * t - 5) * t * t + 2) / 2,
+        ((-3 * t + 4) * t + 1) * t / 2,
+        (t - 1) * t * t / 2,
+    ]
+    weights = np.zeros((large, small))
+    for offset, tap in enumerate(taps, start=-1):
+        np.add.at(weights, (np.arange(large), (first + offset).clip(0, small - 1)), tap)
+    return weights
 
 
 def _areas(large: int, small: int) -> Float[np.ndarray, "small large"]:

@@ -7,6 +7,7 @@ bilinear 0.57. Where the photo is smaller than the noise, values are averaged by
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int, Int8
@@ -16,6 +17,7 @@ from unlearnable.media.picture import Alpha, Mode, Samples
 LUMA = (0.299, 0.587, 0.114)
 LEVEL = {8: 1, 16: 257}  # one pixel level (1/255 of the range) in sample steps, by depth
 BAND = 16  # rows worked on at a time, so that they stay in the processor's cache
+KEPT = 8  # patterns a process remembers, 6 MB each at 12 megapixels
 STEPS = 8  # different rows from one noise row to the next: at most 2 levels apart at ε = 8
 
 
@@ -43,6 +45,16 @@ def fit(
     the colours and equal in all channels. CMYK ink is the photo's negative, so C, M, Y get $-\delta_{RGB}$
     and K nothing: the displayed colour moves by at most $|\delta|$.
     """
+    shape = (noise.shape[0], noise.shape[1], noise.shape[2])
+    return _enlarged(noise.tobytes(), shape, size, mode, grey, scale)
+
+
+@lru_cache(maxsize=KEPT)
+def _enlarged(
+    content: bytes, shape: tuple[int, int, int], size: tuple[int, int], mode: Mode, grey: bool, scale: float
+) -> Pattern:
+    """The pattern of `fit`; a folder's photos are mostly of one size and category, so the last ones are kept."""
+    noise = np.frombuffer(content, dtype=np.int8).reshape(shape)
     width, height = size
     levels = noise.astype(np.float64) * scale
     if grey:

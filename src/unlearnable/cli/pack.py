@@ -88,9 +88,9 @@ def build(
         raise ValueError(f"--output must end in .safetensors; got {output.name!r}")
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
-    data = load_photos(photos)
+    data = load_photos(photos, slots)
     with progress("crafting", quiet=quiet) as report:
-        noise = SlotNoise(slots=slots, seed=seed).craft(data, Runtime.auto(device), report)
+        noise = SlotNoise(seed=seed).craft(data, Runtime.auto(device), report)
     save_pack(output, noise, source=data.name, licence=licence)
     if not quiet:
         say(f"{slots} slots written to {output}; use it with: unlearnable protect … --pack {output}")

@@ -17,6 +17,10 @@ POISONS = Registry(
             "unlearnable.poisons.random:RandomNoise",
             "uniform random noise, the paper's control",
         ),
+        "slots": Entry(
+            "unlearnable.poisons.slots:SlotNoise",
+            "noise for categories not known yet, searched on unlabelled photos: what packs hold",
+        ),
     },
     group="unlearnable.poisons",
 )

@@ -1,0 +1,213 @@
+"""Noise for categories that are not known yet: slots, searched on unlabelled photos with random labels."""
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor, nn
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, RealLevels, Report, Scope
+from unlearnable.datasets import load
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import Poison
+from unlearnable.training.augment import resized_crop_flip
+from unlearnable.training.fit import TrainingDivergedError
+from unlearnable.training.memory import keep_memory
+
+LUMA = (0.299, 0.587, 0.114)
+WIDTHS = (16, 32, 64, 128)
+PACK_SIZE = 64
+
+View = Literal["grey", "colour"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotNoise(Poison):
+    r"""Class-wise error-minimizing noise that is the only signal there is: every label is drawn at random.
+
+    $\min_{\theta_g, \theta_c} \min_{\|\delta\|_\infty \le \epsilon} \mathbb{E}_{x,\, s \sim U} [
+    L(f_{\theta_g}(T(Y(x + a \delta_s))), s) + L(f_{\theta_c}(T(x + a \delta_s)), s) ]$
+
+    x is any photo, s a slot drawn for it at each step, T a random resized crop and mirror (now and then a 2x blur),
+    Y the luma and a the amplitude, which falls from `amplitude` to 1: at 1 and from zero noise nothing is learned.
+    Two barely trained networks see the noise, one in grey and one in colour, and take turns. δ has two planes,
+    δ = (u, u, v) in red, green and blue: the grey network moves u, which is nearly all of the luma, and the colour
+    one v, which is next to none of it. Left to itself the search makes it all colour (magenta on green, one luma),
+    which an exploiter drops by going grey. Each step is θ ← Adam(θ) and δ ← clip(δ - step sign(m)), with m the
+    moving average of the network's gradients of δ, each of unit size.
+
+    Classes of the data are the slots; its labels are not used. Grey data have the one plane u.
+
+    Source: Huang et al., Unlearnable Examples, ICLR 2021, equation 2 (class-wise).
+    Differs from the paper: random labels on foreign photos, the amplitude schedule, two views of two planes,
+    augmentation inside the search, momentum in δ.
+
+    Args:
+        grey_steps: first steps, of the grey network alone.
+        steps: further steps, grey and colour in turn.
+        amplitude: a in the first steps; it falls over 80 % of the further ones, and is 1 in the rest.
+        step: size of a step of δ, in levels.
+        luma_share: largest |u| as a share of ε; |v| may be ε.
+        momentum: of the moving average m.
+        batch_size: photos a step.
+        learning_rate: of θ, Adam's.
+        crop_area: smallest share of the photo that T keeps.
+        blur: share of the steps with a 2x blur.
+    """
+
+    method: ClassVar[str] = "slots"
+    scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
+
+    grey_steps: int = 60
+    steps: int = 300
+    amplitude: float = 4.0
+    step: float = 0.8
+    luma_share: float = 0.875
+    momentum: float = 0.9
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    crop_area: float = 0.25
+    blur: float = 0.25
+
+    def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
+        """Search for δ (levels)."""
+        keep_memory()
+        slots, channels = len(data.classes), data.pixels.shape[1]
+        search = _Search(self, runtime.images(data.pixels), slots, runtime)
+        views: tuple[View, ...] = ("grey", "colour") if channels == 3 else ("grey",)
+        total = self.grey_steps + self.steps
+        for step in range(total):
+            further = step - self.grey_steps
+            view = views[further % len(views)] if further >= 0 else "grey"
+            fade = min(1.0, max(0, further) / max(1.0, 0.8 * self.steps))
+            loss = search.step(view, self.amplitude + (1 - self.amplitude) * fade)
+            report(Progress(done=step + 1, total=total, note=f"{view} loss {loss:.2f} of {np.log(slots):.2f}"))
+        return search.levels.cpu().numpy()
+
+
+class _Search:
+    """δ, and one network, optimiser and moving average for each view."""
+
+    def __init__(self, poison: SlotNoise, photos: UInt8[Tensor, "n c h w"], slots: int, runtime: Runtime) -> None:
+        self.poison, self.photos, self.slots, self.runtime = poison, photos, slots, runtime
+        self.generator = runtime.generator("slots")
+        self.levels = torch.zeros(slots, *photos.shape[1:], device=runtime.device)
+        weights = LUMA if photos.shape[1] == 3 else (1.0,)
+        self.luma = torch.tensor(weights, device=runtime.device).view(1, -1, 1, 1)
+        blue = torch.tensor([float(row == 2) for row in range(len(weights))], device=runtime.device).view(1, -1, 1, 1)
+        self.moved: dict[View, Tensor] = {"grey": 1 - blue, "colour": blue}
+        self.largest = poison.epsilon * (poison.luma_share * (1 - blue) + blue)
+        self.models: dict[View, nn.Module] = {}
+        self.optimisers: dict[View, torch.optim.Adam] = {}
+        self.averages: dict[View, Tensor] = {}
+        inputs: dict[View, int] = {"grey": 1, "colour": photos.shape[1]}
+        for view, channels in inputs.items():
+            model = runtime.to(_surrogate(channels, slots))
+            self.models[view] = model
+            self.optimisers[view] = torch.optim.Adam(model.parameters(), lr=poison.learning_rate)
+            self.averages[view] = torch.zeros_like(self.levels[:, :channels])
+
+    def step(self, view: View, amplitude: float) -> float:
+        """Take one step on θ and on δ with the view's network; return its loss before the step."""
+        rows, labels = self._draw()
+        photos, levels = self.photos[rows].float(), self.levels
+        if view == "grey":
+            photos, levels = self._grey(photos), self._grey(levels)
+        levels = levels.detach().requires_grad_()
+        images = ((photos + amplitude * levels[labels]) / 255).clamp(0, 1)
+        model, optimiser = self.models[view].train(), self.optimisers[view]
+        with self.runtime.autocast():
+            logits = model(self._transformed(images))
+        loss = F.cross_entropy(logits.float(), labels)
+        if not torch.isfinite(loss):
+            raise TrainingDivergedError(f"the surrogate's loss became {loss.item()}; lower the learning_rate")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        assert levels.grad is not None
+        self._move(view, levels.grad)
+        return loss.item()
+
+    @torch.no_grad()
+    def _move(self, view: View, gradient: Float[Tensor, "m c h w"]) -> None:
+        poison = self.poison
+        size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
+        average = self.averages[view].lerp_(gradient / size, 1 - poison.momentum)
+        moved = self.levels - poison.step * average.sign() * self.moved[view]
+        self.levels = moved.clamp(-self.largest, self.largest)
+
+    def _draw(self) -> tuple[Int64[Tensor, " b"], Int64[Tensor, " b"]]:
+        count = self.poison.batch_size
+        rows = torch.randint(len(self.photos), (count,), generator=self.generator)
+        return rows.to(self.runtime.device), torch.arange(count, device=self.runtime.device) % self.slots
+
+    def _grey(self, values: Float[Tensor, "m c h w"]) -> Float[Tensor, "m 1 h w"]:
+        return (values * self.luma).sum(1, keepdim=True)
+
+    def _transformed(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c s s"]:
+        size = min(images.shape[2:])
+        crops = resized_crop_flip(images, size, self.poison.crop_area, self.generator)
+        if torch.rand((), generator=self.generator) < self.poison.blur:
+            half = F.avg_pool2d(crops, 2)
+            crops = F.interpolate(half, size=(size, size), mode="bilinear", align_corners=False)
+        return crops.contiguous(memory_format=torch.channels_last)
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions beside a 1x1 one, at half the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.long = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.short = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d s t"]:
+        """Halve the size."""
+        return F.relu(self.long(images) + self.short(images))
+
+
+def _surrogate(channels: int, slots: int) -> nn.Module:
+    """Return a small residual network, unlike every architecture that exploiters use here."""
+    return nn.Sequential(
+        _Centred(),
+        nn.Conv2d(channels, WIDTHS[0], 5, 2, 2, bias=False),
+        nn.BatchNorm2d(WIDTHS[0]),
+        nn.ReLU(),
+        *(_Block(inputs, outputs) for inputs, outputs in itertools.pairwise(WIDTHS)),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(WIDTHS[-1], slots),
+    )
+
+
+class _Centred(nn.Module):
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return (images - 0.45) / 0.25
+
+
+def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:
+    """Load photos for a pack, from a folder or a Parquet file: every photo whole, at `size`; classes are the slots.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`.
+        ValueError: the photos cannot be read, or there are fewer than 2 slots.
+    """
+    if slots < 2:
+        raise ValueError(f"a pack needs at least 2 slots; got {slots!r}")
+    source = "parquet" if Path(path).suffix == ".parquet" else "folder"
+    photos = load(source, path=path, size=size)
+    names = tuple(f"slot-{slot:02d}" for slot in range(slots))
+    labels = np.arange(len(photos), dtype=np.int64) % slots
+    return ImageSet(pixels=photos.pixels, labels=labels, keys=photos.keys, classes=names, name=photos.name)

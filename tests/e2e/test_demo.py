@@ -1,0 +1,76 @@
+"""`make demo`'s command, whole: photos protected, a proof trained, a report written."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from unlearnable.cli._app import run
+
+pytest.importorskip("skimage")
+pytest.importorskip("sklearn")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    assert run(["demo", "-o", str(folder), "-q"]) == 0
+    return folder
+
+
+def test_the_proof_shows_the_protection(demo: Path) -> None:
+    proof = json.loads((demo / "report.json").read_text())
+    rows = {row["name"]: row for row in proof["rows"]}
+    assert len(proof["seeds"]) >= 2
+    assert rows["clean"]["last"] > 90
+    assert rows["random"]["last"] > rows["protected"]["last"] + 20
+    assert rows["protected"]["verdict"] == "held"
+    assert proof["worst"]["best"] == max(row["best"] for row in proof["rows"] if row["kind"] != "control")
+
+
+def test_every_sample_photo_is_protected_and_checks(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(demo / "photos"), str(demo / "photos.protected"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
+        "kind": "summary",
+        "checked": 7,
+        "good": 7,
+        "problems": 0,
+    }
+
+
+def test_a_second_run_goes_on_from_the_first(demo: Path) -> None:
+    kept = {file: file.stat().st_mtime_ns for file in (demo / "trainings").iterdir()}
+    assert run(["demo", "-o", str(demo), "-q"]) == 0
+    assert {file: file.stat().st_mtime_ns for file in (demo / "trainings").iterdir()} == kept
+
+
+def test_a_browser_shows_the_report_and_asks_for_nothing_else(demo: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine: install it to see the report rendered")
+    picture, log = tmp_path / "report.png", tmp_path / "net.json"
+    quiet = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
+    flags = [f"--{flag}" for flag in [*quiet.split(), "disable-component-update"]]
+    page = (demo / "report.html").resolve().as_uri()
+    done = subprocess.run(
+        [
+            browser,
+            *flags,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--log-net-log={log}",
+            "--window-size=1000,3000",
+            f"--screenshot={picture}",
+            page,
+        ],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()[-500:]
+    assert picture.stat().st_size > 50_000
+    asked = set(re.findall(r'"url":"((?:https?|ftp|ws|wss)://[^"]+)"', log.read_text(errors="replace")))
+    assert not {address for address in asked if "google" not in address}
+    assert not re.search(r'(?:src|href)="(?!data:|#)', (demo / "report.html").read_text())

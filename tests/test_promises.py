@@ -1,0 +1,116 @@
+"""The promises of the design that no single module's tests show. Each fails when its promise is broken."""
+
+import inspect
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unlearnable
+from unlearnable import Additive, Budget, ImageSet, Runtime
+from unlearnable.evaluation import trial as trial_module
+from unlearnable.evaluation.trial import Trial
+from unlearnable.exploiters import COUNTERMEASURES, Countermeasure
+from unlearnable.training.fit import fit
+from unlearnable.training.recipes import recipe
+
+SOURCE = Path(unlearnable.__file__).parent
+RECIPE = replace(recipe("tiny"), epochs=1, batch_size=8, augment="none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spy(Countermeasure):
+    """Does nothing and remembers what it was shown."""
+
+    name = "spy"
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def sanitize(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        self.seen["pixels"], self.seen["labels"] = pixels.copy(), labels.copy()
+        return pixels
+
+    def augment(self, images: Any, labels: Any) -> tuple[Any, Any]:
+        self.seen.setdefault("batches", []).append((images.float().clone(), labels.clone()))
+        return images, labels
+
+
+def images(seed: int = 0, count: int = 16) -> ImageSet:
+    generator = np.random.default_rng(seed)
+    return ImageSet(
+        pixels=generator.integers(20, 230, (count, 3, 16, 16), dtype=np.uint8),
+        labels=np.arange(count, dtype=np.int64) % 2,
+        keys=tuple(f"{seed}/{row}" for row in range(count)),
+        classes=("a", "b"),
+    )
+
+
+def half_noise() -> Additive:
+    """Class noise on the left half only."""
+    bank = np.zeros((2, 3, 16, 16), np.int8)
+    bank[0, :, :, :8], bank[1, :, :, :8] = 8, -8
+    return Additive(bank=bank, scope="class-wise", index=("a", "b"), budget=Budget(epsilon=8), method="test")
+
+
+def test_evaluation_sees_exactly_the_published_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = Spy()
+    monkeypatch.setattr(trial_module, "find_countermeasure", lambda name: spy)
+    published = half_noise().apply(images())
+    Trial(row="protected", train=published, test=images(1), recipe=RECIPE).run(Runtime.auto("cpu"))
+    assert spy.seen["pixels"].dtype == np.uint8
+    assert (spy.seen["pixels"] == published.pixels).all()
+    # whoever changes what is applied, hashed or drawn here changes every published number
+    assert published.content_hash() == "ea1a8e1a07f24dac58ff6e68080b0544"
+
+
+def test_noise_is_on_the_stored_image_before_the_exploiter_mirrors_it() -> None:
+    recipe_ = replace(RECIPE, augment="crop-flip", crop_padding=0, batch_size=16)
+    shown = []
+    for data in (images(), half_noise().apply(images())):
+        spy = Spy()
+        fit(data, test=images(1), recipe=recipe_, runtime=Runtime.auto("cpu"), countermeasure=spy)
+        shown.append(spy.seen["batches"][0][0])
+    difference = (shown[1] - shown[0]).abs().amax(dim=1) * 255
+    left, right = difference[:, :, :8].amax(dim=(1, 2)) > 4, difference[:, :, 8:].amax(dim=(1, 2)) > 4
+    assert (left ^ right).all(), "the noise lies on one side of each image"
+    assert left.any(), "images that were not mirrored have it on the left"
+    assert right.any(), "in mirrored images it is mirrored too"
+
+
+@pytest.mark.parametrize("name", list(COUNTERMEASURES))
+def test_a_countermeasure_cannot_know_clean_data_or_the_poison(name: str) -> None:
+    """Its hooks get the training images, labels and model, nothing else; its settings are plain numbers."""
+    kind = COUNTERMEASURES.get(name)
+    allowed = {
+        "sanitize": ["self", "pixels", "labels"],
+        "augment": ["self", "images", "labels"],
+        "loss": ["self", "model", "images", "targets"],
+    }
+    for hook, parameters in allowed.items():
+        assert list(inspect.signature(getattr(kind, hook)).parameters) == parameters
+    assert all(isinstance(value, int | float | str | bool) for value in vars(kind()).values())
+
+
+def test_no_pickle_is_ever_loaded() -> None:
+    forbidden = re.compile(
+        r"\bpickle\b|torch\.load\(|allow_pickle=True|joblib|shelve|marshal\.load|(?<!\.)\beval\(|\bexec\("
+    )
+    found = [
+        f"{file.relative_to(SOURCE)}:{number}: {line.strip()}"
+        for file in SOURCE.rglob("*.py")
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if forbidden.search(line.split("#")[0]) and '"""' not in line and not line.strip().startswith("*")
+    ]
+    assert found == []
+
+
+def test_only_a_download_that_was_asked_for_opens_a_connection() -> None:
+    opens = re.compile(r"\b(urllib\.request|http\.client|requests|httpx|aiohttp|socket)\b")
+    found = {
+        str(file.relative_to(SOURCE))
+        for file in SOURCE.rglob("*.py")
+        if any(opens.search(line) for line in file.read_text().splitlines() if "import" in line)
+    }
+    assert found == {"datasets/cifar10.py"}

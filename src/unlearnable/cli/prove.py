@@ -38,6 +38,9 @@ def prove(
     quick: Annotated[
         bool, Parameter(negative="", help=f"One seed, {QUICK_EPOCHS} epochs, at most {QUICK_PHOTOS} photos.")
     ] = False,
+    no_pictures: Annotated[
+        bool, Parameter(negative="", help="Leave photos out of the report, to share the numbers only.")
+    ] = False,
     open_report: Annotated[bool, Parameter(name="--open", negative="", help="Open the report in a browser.")] = False,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -73,7 +76,7 @@ def prove(
     with progress("training", quiet=quiet or as_json) as report:
         proof = run(plan, runtime=Runtime.auto(device), store=folder / "trainings", report=report)
     proof["date"] = datetime.now(UTC).date().isoformat()
-    panels = [_panel(pair) for pair in _shown(pairs)]
+    panels = [] if no_pictures else [_panel(pair) for pair in _shown(pairs)]
     page = write_report(folder, proof, panels, file_facts(entries))
     if as_json:
         emit({"kind": "proof", "report": str(page), **{k: proof[k] for k in ("chance", "rows", "worst", "flags")}})

@@ -88,11 +88,10 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="tiny",
             architecture="fast-small",
-            epochs=10,
+            epochs=6,
             batch_size=64,
             learning_rate=0.1,
-            augment="crop-flip",
-            crop_padding=1,
+            augment="none",
         ),
         Recipe(
             name="photos",

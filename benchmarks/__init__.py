@@ -1,0 +1,1 @@
+"""How fast, against what; each report names hardware, versions, n and spread."""

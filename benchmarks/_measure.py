@@ -1,0 +1,68 @@
+"""Repeat, take the median and the spread, and say on what machine."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from unlearnable._runtime import Runtime, hardware, versions
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Units a second over n repeats: median, slowest, fastest."""
+
+    median: float
+    slowest: float
+    fastest: float
+    repeats: int
+
+    def __str__(self) -> str:
+        return f"{self.median:,.0f} ({self.slowest:,.0f} to {self.fastest:,.0f}, n = {self.repeats})"
+
+
+def rate(work: Callable[[], object], units: int, repeats: int = 5) -> Rate:
+    """Return units a second of `work`, after one unmeasured call."""
+    work()
+    rates = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        rates.append(units / (time.perf_counter() - started))
+    return Rate(median=statistics.median(rates), slowest=min(rates), fastest=max(rates), repeats=repeats)
+
+
+def matmul_rate(runtime: Runtime, size: int = 2048) -> Rate:
+    """Return the machine's floating-point operations a second on square products in the autocast type."""
+    left, right = (torch.randn(size, size, dtype=runtime.dtype, device=runtime.device) for _ in range(2))
+    return rate(lambda: left @ right, 2 * size**3)
+
+
+def operations(work: Callable[[], object]) -> int:
+    """Count the floating-point operations of the convolutions and products in `work`."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def machine(runtime: Runtime) -> str:
+    """Describe hardware, load and versions in one Markdown paragraph."""
+    parts = {**hardware(runtime.device), "cores": os.cpu_count(), **versions()}
+    load = f"load average when it ended {os.getloadavg()[0]:.1f}"
+    return "Machine: " + ", ".join(f"{name} {value}" for name, value in parts.items()) + f"; {load}."
+
+
+def write(name: str, text: str) -> None:
+    """Write a report beside this file, whole."""
+    path = HERE / name
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+    print(text)

@@ -166,7 +166,7 @@ def watch_stages(tasks: list[worker.Task], stages: dict[str, list[list[float]]])
     watch.wrap(media, "add", "add the noise")
     watch.wrap(media, "encode", "encode")
     watch.wrap(media, "measure", "measure")
-    watch.wrap(worker, "_write", "write to disk (fsync)")
+    watch.wrap(worker, "_write", "write")
     watch.wrap(worker, "digest", "hash")
     for _ in range(ROUNDS):
         for number, task in enumerate(tasks):

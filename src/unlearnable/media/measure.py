@@ -37,32 +37,41 @@ def measure(original: Samples, protected: Samples, pattern: Pattern, alpha: Alph
     """Compare two pictures of the same shape; alpha is the original's."""
     level = LEVEL[original.dtype.itemsize * 8]
     every = EVERY if original.shape[0] * original.shape[1] > 1_000_000 else 1
-    largest, squares, match, energy, count = 0, 0.0, 0.0, 0.0, 0
-    high, low = (np.empty((BAND, *original.shape[1:]), dtype=original.dtype) for _ in range(2))
-    for band, row in pattern.bands():
-        x, y = original[band], protected[band]
-        distance = np.maximum(x, y, out=high[: len(x)])
-        distance -= np.minimum(x, y, out=low[: len(x)])
-        largest = max(largest, int(distance.max()))
-        change = np.subtract(y[::every], x[::every], dtype=np.float32)
-        noise = row.astype(np.float32)
+    squares, match, energy, count = 0.0, 0.0, 0.0, 0
+    for band, block in pattern.bands():
+        first = -band.start % every
+        x, y = original[band][first::every], protected[band][first::every]
+        if not len(x):
+            continue
+        change = np.subtract(y, x, dtype=np.float32)
+        noise = np.broadcast_to((block[first::every] if len(block) > 1 else block).astype(np.float32), change.shape)
         if alpha is not None:
-            seen = (alpha[band][::every] != 0)[..., None]
-            change = change * seen
-            energy += float((noise * noise * seen).sum())
+            seen = (alpha[band][first::every] != 0)[..., None]
+            change, noise = change * seen, noise * seen
             count += int(seen.sum()) * x.shape[2]
         else:
-            energy += float(np.vdot(noise, noise)) * len(change)
             count += change.size
-        match += float(np.vdot(change.sum(axis=0), noise))
-        squares += float(np.vdot(change, change))
+        energy += float(np.einsum("bwc,bwc->", noise, noise))
+        match += float(np.einsum("bwc,bwc->", change, noise))
+        squares += float(np.einsum("bwc,bwc->", change, change))
     error = squares / max(count, 1) / level**2
     return Measurement(
-        linf=largest / level,
+        linf=_largest_change(original, protected) / level,
         psnr=math.inf if error == 0 else 10 * math.log10(255**2 / error),
         ssim=ssim(original, protected),
         survival=match / level / energy if energy else 1.0,
     )
+
+
+def _largest_change(original: Samples, protected: Samples) -> int:
+    high, low = (np.empty((BAND, *original.shape[1:]), dtype=original.dtype) for _ in range(2))
+    largest = 0
+    for top in range(0, len(original), BAND):
+        x, y = original[top : top + BAND], protected[top : top + BAND]
+        distance = np.maximum(x, y, out=high[: len(x)])
+        distance -= np.minimum(x, y, out=low[: len(x)])
+        largest = max(largest, int(distance.max()))
+    return largest
 
 
 def ssim(original: Samples, protected: Samples) -> float:

@@ -1,4 +1,4 @@
-"""The manifest: JSON lines in the output folder, appended and flushed to disk one file at a time.
+"""The manifest: JSON lines in the output folder, appended one file at a time.
 
 It holds no absolute path. A line is written after its file is in place, so a run killed at any moment leaves
 at most one whole file per worker without a line, and one torn last line, which the next run cuts off.
@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ except ImportError:  # pragma: no cover - Windows: two runs at once are not noti
     fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.jsonl"
+SYNC_SECONDS = 1.0  # between fsyncs, against power failure; one for each file slows folders of small photos
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".unlearnable-", ".tmp"
 
 
@@ -85,6 +87,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: Any = None
+        self._synced = 0.0
 
     def __enter__(self) -> "Ledger":
         """Open, lock and repair; removes temporary files of a killed run. Raises ValueError or OSError."""
@@ -106,6 +109,8 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with contextlib.suppress(OSError):
+            self._sync()
         self._file.close()
 
     def _repair(self) -> None:
@@ -120,11 +125,16 @@ class Ledger:
         self._append({"kind": "run", "version": version, "parameters": parameters})
 
     def add(self, entry: Entry) -> None:
-        """Record a file that is in place; on disk when this returns."""
+        """Record a file that is in place."""
         self._append({"kind": "file", **asdict(entry)})
 
     def _append(self, record: dict[str, Any]) -> None:
         # ASCII keeps names that are not UTF-8 (lone surrogates) intact
         self._file.write(json.dumps(record, ensure_ascii=True, allow_nan=False).encode() + b"\n")
-        self._file.flush()
+        self._file.flush()  # from here on killing the process loses nothing
+        if time.monotonic() - self._synced > SYNC_SECONDS:
+            self._sync()
+
+    def _sync(self) -> None:
         os.fsync(self._file.fileno())
+        self._synced = time.monotonic()

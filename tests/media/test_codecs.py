@@ -13,6 +13,7 @@ from unlearnable.media import Refused, add, decode, encode, fit, is_grey, measur
 from unlearnable.media import jpeg as jpeg_module
 from unlearnable.media import png as png_module
 from unlearnable.media import tiff as tiff_module
+from unlearnable.media.metadata import clean_xmp
 
 pillow_heif.register_heif_opener(thumbnails=False)
 
@@ -278,6 +279,30 @@ def test_no_preview_survives_and_the_rest_does(rng, noise, target):
             assert image.info["comment"] == b"hi"
 
 
+def test_maker_notes_are_left_out_even_where_no_preview_is_seen(rng):
+    exif = Image.Exif()
+    exif[0x8769] = {0x829A: 0.01, 0x927C: b"MAKER nothing special"}
+    original = decode(saved(scene(rng), "JPEG", exif=exif.tobytes()))
+    assert any("private EXIF notes" in note for note in original.notes)
+    assert b"nothing special" not in original.metadata.exif
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (b"<odd:Preview>" + b"QUJDREVGR0hJ" * 60 + b"</odd:Preview>", "may hold a picture"),
+        (b"<odd:Preview>" + (b"QUJDREVGR0hJ" * 6 + b"&#xA;") * 20 + b"</odd:Preview>", "may hold a picture"),
+        (b'<rdf:Description hdrgm:Version="1.0"/>', "second picture"),
+        (b"<dc:title>" + b"a b " * 20_000 + b"</dc:title>", "too large"),
+    ],
+)
+def test_xmp_that_may_hold_or_describe_a_picture_is_left_out(body, word):
+    xmp, notes = clean_xmp(b"<rdf:RDF>" + body + b"</rdf:RDF>")
+    assert xmp is None
+    assert word in notes[0]
+    assert clean_xmp(b"<dc:rights>mine</dc:rights>") == (b"<dc:rights>mine</dc:rights>", ())
+
+
 def test_tiff_keeps_its_texts_and_drops_structure(rng, noise):
     info = {270: "a walk", 315: "Owner", 33432: "(c)", 34377: b"8BIM" + b"\xff\xd8\xff" * 50}
     data = saved(scene(rng), "TIFF", tiffinfo=info, compression="tiff_lzw", dpi=(240, 240))
@@ -307,6 +332,7 @@ def test_png_keeps_short_known_texts_and_colour_chunks(rng, noise):
     info = PngImagePlugin.PngInfo()
     info.add_text("Copyright", "Öwner © 2024")
     info.add_text("Thumb::Image", "x" * 3000)
+    info.add_text("Thumb::URI", "short")
     info.add_text("Description", "x" * 100_000)
     info.add(b"gAMA", struct.pack(">I", 45_455))
     data = saved(scene(rng), "PNG", pnginfo=info, dpi=(144, 144))

@@ -129,6 +129,7 @@ def test_sixteen_bit_changes_are_reported_in_levels(rng):
     pattern = fit(np.full((1, 2, 2), 8, np.int8), (30, 30), "L", grey=True)
     measured = measure(pixels, add(pixels, pattern), pattern)
     assert measured.linf == 8
+    assert measured.survival == pytest.approx(1)
     assert measured.psnr == pytest.approx(20 * np.log10(255 / 8), rel=1e-6)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import crashing_worker
@@ -167,6 +168,29 @@ def test_foreign_files_and_links_in_the_output_are_left_alone(tmp_path):
     assert sorted(failure.path.name for failure in summary.failures) == ["away.png", "late.png"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "word"), [("louder", "left the budget"), ("alpha", "did not hold it"), ("smaller", "did not hold it")]
+)
+def test_a_codec_that_writes_something_else_is_found_out(tmp_path, monkeypatch, fault, word):
+    root, output = tmp_path / "in", tmp_path / "out"
+    root.mkdir()
+    Image.new("RGBA", (30, 20), (90, 100, 110, 128)).save(root / "a.png")
+    real = worker.media.encode
+
+    def encode(picture, target):
+        wrong = {
+            "louder": lambda: replace(picture, pixels=picture.pixels + np.uint8(9)),
+            "alpha": lambda: replace(picture, alpha=picture.alpha + np.uint8(1)),
+            "smaller": lambda: replace(picture, pixels=picture.pixels[1:], alpha=picture.alpha[1:]),
+        }[fault]()
+        return real(wrong, target)
+
+    monkeypatch.setattr(worker.media, "encode", encode)
+    summary = go(root, output)
+    assert word in summary.failures[0].reason
+    assert contents(output) == {}
+
+
 def test_two_categories_in_one_slot_and_missing_noise_are_refused(tmp_path):
     root, output = photos(tmp_path / "in"), tmp_path / "out"
     job = plan([root], output, OPTIONS)
@@ -295,6 +319,8 @@ SCRIPT = textwrap.dedent(
 
         print("started", flush=True)
         summary = protect(job, noise, codes, jobs=jobs, progress=say)
+        for failure in summary.failures:
+            print(failure.reason, flush=True)
         print(summary.stopped, flush=True)
         sys.exit(summary.exit_code)
     """
@@ -306,7 +332,9 @@ def start(script, root, output, jobs, *more):
         [sys.executable, str(script), str(root), str(output), str(jobs), *more],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -355,11 +383,13 @@ def test_ctrl_c_ends_cleanly(tmp_path, script, jobs):
     root, output = photos(tmp_path / "in", 12, size=(900, 600)), tmp_path / "out"
     process = start(script, root, output, jobs, "wait")
     assert [process.stdout.readline(), process.stdout.readline()] == ["started\n", "1\n"]
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.1)  # the signal has to arrive before the script goes on
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the workers as well
+    time.sleep(0.3)  # the signal has to arrive before the script goes on
     rest, _ = process.communicate("go on\n", timeout=60)
     assert process.returncode == 1
     assert rest.splitlines()[-1] == "it was interrupted"
+    assert "Traceback" not in rest
+    assert "crash" not in rest
     on_disk = contents(output)
     assert 0 < len(on_disk) < 12
     assert set(on_disk) == set(ledger.read(output))

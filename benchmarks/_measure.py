@@ -28,21 +28,32 @@ class Rate:
         return f"{self.median:,.0f} ({self.slowest:,.0f} to {self.fastest:,.0f}, n = {self.repeats})"
 
 
-def rate(work: Callable[[], object], units: int, repeats: int = 5) -> Rate:
-    """Return units a second of `work`, after one unmeasured call."""
+def clock(kind: str) -> Callable[[], float]:
+    """Return the wall clock, or the CPU clock for a machine that other work shares (one thread only).
+
+    Raises:
+        ValueError: CPU time was asked for with several threads, whose seconds it would add up.
+    """
+    if kind == "cpu" and torch.get_num_threads() > 1:
+        raise ValueError("CPU time is that of all threads together; set OMP_NUM_THREADS=1")
+    return time.process_time if kind == "cpu" else time.perf_counter
+
+
+def rate(work: Callable[[], object], units: int, repeats: int, now: Callable[[], float]) -> Rate:
+    """Return units a second of `work` by the clock `now`, after one unmeasured call."""
     work()
     rates = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = now()
         work()
-        rates.append(units / (time.perf_counter() - started))
+        rates.append(units / (now() - started))
     return Rate(median=statistics.median(rates), slowest=min(rates), fastest=max(rates), repeats=repeats)
 
 
-def matmul_rate(runtime: Runtime, size: int = 2048) -> Rate:
+def matmul_rate(runtime: Runtime, repeats: int, now: Callable[[], float], size: int = 2048) -> Rate:
     """Return the machine's floating-point operations a second on square products in the autocast type."""
     left, right = (torch.randn(size, size, dtype=runtime.dtype, device=runtime.device) for _ in range(2))
-    return rate(lambda: left @ right, 2 * size**3)
+    return rate(lambda: left @ right, 2 * size**3, repeats, now)
 
 
 def operations(work: Callable[[], object]) -> int:

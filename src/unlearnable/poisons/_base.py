@@ -5,13 +5,13 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, final, get_args
 
 import numpy as np
-import torch
 
 from unlearnable._runtime import Runtime, versions
 from unlearnable._types import SCOPES, Parameters, RealLevels, Report, Scope, silent
 from unlearnable.budget import Budget
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Additive
+from unlearnable.training.fit import seeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,7 @@ class Poison(ABC):
         """
         _require_crafting_data(data, self.scope, self.least_categories)
         runtime = (runtime or Runtime.auto()).with_seed(self.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with seeded(runtime):
             real = self.run(data, runtime, report or silent)
         index = data.classes if self.scope == "class-wise" else data.keys
         assert real.shape == (len(index), *data.pixels.shape[1:]), f"{self.method} made {real.shape}"

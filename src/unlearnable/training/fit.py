@@ -113,7 +113,7 @@ def fit(
     _require_matching(train, tests)
     keep_memory()
     runtime = runtime.with_seed(seed)
-    with _seeded(runtime):
+    with seeded(runtime):
         pixels = train.pixels if countermeasure is None else countermeasure.sanitize(train.pixels, train.labels)
         loader = Loader(pixels, train.labels, len(train.classes), recipe, runtime)
         evaluated = {
@@ -259,7 +259,8 @@ def _set_rate(optimiser: torch.optim.SGD, recipe: Recipe, step: int, steps: int)
 
 
 @contextmanager
-def _seeded(runtime: Runtime) -> Iterator[None]:
+def seeded(runtime: Runtime) -> Iterator[None]:
+    """Seed torch's global generators from the runtime; on leaving, the caller's are as they were."""
     devices = [runtime.device] if runtime.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(runtime.seed)

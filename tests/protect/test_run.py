@@ -198,6 +198,9 @@ def test_two_categories_in_one_slot_and_missing_noise_are_refused(tmp_path):
         protect(job, noise_for(job.categories), {"class0": 7, "class1": 7})
     with pytest.raises(ValueError, match="'class1' has no noise"):
         protect(job, noise_for(["class0"]), {"class0": 1, "class1": 2})
+    loud = {name: levels * np.int8(2) for name, levels in noise_for(job.categories).items()}
+    with pytest.raises(ValueError, match="reaches 16 levels, its pack allows 8"):
+        protect(job, loud, {"class0": 1, "class1": 2})
     with pytest.raises(ValueError, match="jobs"):
         protect(job, noise_for(job.categories), {"class0": 1, "class1": 2}, jobs=0)
     assert not output.exists()

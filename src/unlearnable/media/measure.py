@@ -9,7 +9,7 @@ from jaxtyping import Float
 from unlearnable.media.pattern import BAND, LEVEL, Pattern
 from unlearnable.media.picture import Alpha, Samples
 
-EVERY = 8  # PSNR and survival look at every eighth row of pictures of over a megapixel
+EVERY = 16  # PSNR and survival look at every sixteenth row of pictures of over a megapixel
 WINDOW = 8  # pixels, side of an SSIM window
 MOST_WINDOWS = 1024
 
@@ -24,7 +24,7 @@ class Measurement:
     $C_1 = 2.55^2$, $C_2 = 7.65^2$; at most 1024 windows, spread evenly.
     `survival`: $\langle y - x, \delta\rangle / \langle\delta, \delta\rangle$, the share of the intended noise that
     is in the file. 1 if no noise was intended (all transparent).
-    Of pictures over a megapixel, PSNR and survival use every eighth row. Transparent pixels count in `linf` only.
+    Of pictures over a megapixel, PSNR and survival use every sixteenth row. Transparent pixels count in `linf` only.
     """
 
     linf: float

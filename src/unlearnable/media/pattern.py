@@ -89,10 +89,10 @@ def add(pixels: Samples, pattern: Pattern, alpha: Alpha | None = None) -> Sample
     r"""$\operatorname{clip}(x + \delta)$ in the samples' own depth; fully transparent pixels are left alone."""
     level, top = LEVEL[pixels.dtype.itemsize * 8], np.iinfo(pixels.dtype).max
     result = np.empty_like(pixels)
-    for band, row in pattern.bands():
-        steps = row.astype(np.int32) * level
+    for band, block in pattern.bands():
+        steps = block if level == 1 else block.astype(np.int32) * level
         low = np.maximum(-steps, 0).astype(pixels.dtype)
-        high = (top - np.maximum(steps, 0)).astype(pixels.dtype)
+        high = top - np.maximum(steps, 0).astype(pixels.dtype)
         wrapped = steps.astype(pixels.dtype)
         target = result[band]
         # x is first moved to where x + δ cannot leave the range, so the wrapping addition is exact

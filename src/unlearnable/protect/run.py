@@ -91,7 +91,8 @@ def protect(
     that the manifest already holds with the same input, noise and parameters are kept. `progress` is called after
     each file; `stop` is asked before each, and Ctrl-C asks likewise: files under way are finished and recorded.
 
-    Raises ValueError for a category without noise or two categories in one slot, and if the output cannot be used.
+    Raises ValueError for a category without noise or with more than the pack's budget, for two categories in one
+    slot, and if the output cannot be used.
     """
     _check(plan, noise_for, codes, jobs)
     check_paths(plan.inputs, plan.output)
@@ -152,6 +153,10 @@ def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], j
     for category in plan.categories:
         if category not in noise_for or category not in codes:
             raise ValueError(f"the category {category!r} has no noise: give it a slot of the pack")
+        loudest = int(np.abs(noise_for[category].astype(np.int16)).max(initial=0))
+        if loudest > plan.options.pack_epsilon:
+            limit = plan.options.pack_epsilon
+            raise ValueError(f"the noise of {category!r} reaches {loudest} levels, its pack allows {limit:g}")
         other = slots.setdefault(codes[category], category)
         if other != category:
             raise ValueError(

@@ -26,7 +26,7 @@ def test_the_proof_shows_the_protection(demo: Path) -> None:
     rows = {row["name"]: row for row in proof["rows"]}
     assert len(proof["seeds"]) >= 2
     assert rows["clean"]["last"] > 90
-    assert rows["random"]["last"] > rows["protected"]["last"] + 20
+    assert rows["random"]["best"] > rows["protected"]["best"] + 10
     assert rows["protected"]["verdict"] == "held"
     assert proof["worst"]["best"] == max(row["best"] for row in proof["rows"] if row["kind"] != "control")
 
@@ -71,6 +71,7 @@ def test_a_browser_shows_the_report_and_asks_for_nothing_else(demo: Path, tmp_pa
     )
     assert done.returncode == 0, done.stderr.decode()[-500:]
     assert picture.stat().st_size > 50_000
+    # the browser itself may look for its maker; the page may look for nobody
     asked = set(re.findall(r'"url":"((?:https?|ftp|ws|wss)://[^"]+)"', log.read_text(errors="replace")))
     assert not {address for address in asked if "google" not in address}
     assert not re.search(r'(?:src|href)="(?!data:|#)', (demo / "report.html").read_text())

@@ -55,11 +55,11 @@ def bars(rows: Sequence[Parameters], *, chance: float) -> str:
         axes.set_yticks(range(len(rows)), [row["title"] for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.7)
         axes.set_xlim(0, 105)
-        axes.set_xlabel("recognised clean photos, % (bar: best epoch, dot: last epoch)")
+        axes.set_xlabel("clean images recognised, % (bar: best epoch, dot: last epoch)")
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
-        return _svg(figure, "Accuracy on clean photos for each training set")
+        return _svg(figure, "Accuracy on clean images for each training set")
 
 
 def curves(trainings: Sequence[Parameters], *, chance: float) -> str:
@@ -82,11 +82,11 @@ def curves(trainings: Sequence[Parameters], *, chance: float) -> str:
             named.add(training["row"])
         axes.axhline(chance, color=INK, linestyle=(0, (4, 3)), linewidth=1, label="chance")
         axes.set_xlabel("epoch")
-        axes.set_ylabel("clean photos recognised, %")
+        axes.set_ylabel("clean images recognised, %")
         axes.set_ylim(0, 102)
         axes.grid(color=GRID, linewidth=0.6)
         axes.legend(frameon=False, ncols=4, loc="upper left", bbox_to_anchor=(0, 1.14))
-        return _svg(figure, "Accuracy on clean photos per epoch")
+        return _svg(figure, "Accuracy on clean images per epoch")
 
 
 def _svg(figure: Figure, label: str) -> str:

@@ -1,6 +1,7 @@
 """The bundled pack: how it was built, and how well it works on categories it never saw.
 
-    OMP_NUM_THREADS=2 python -m experiments.packs build
+    OMP_NUM_THREADS=1 python -m experiments.packs build --pack photos-64
+    OMP_NUM_THREADS=1 python -m experiments.packs build --pack photos-64-colour
     OMP_NUM_THREADS=2 python -m experiments.packs evaluate --data faces-celeb24-color --seeds 0 1
 
 `build` searches 64 slots on the photos of photos-caltech20 (CC BY 4.0), whose labels it does not read, and writes
@@ -28,24 +29,28 @@ from unlearnable.datasets.parquet import encoded_images
 from unlearnable.imageset import ImageSet
 from unlearnable.media import pattern
 from unlearnable.packs import load_pack, save_pack
-from unlearnable.poisons.slots import SlotNoise, load_photos
+from unlearnable.poisons._base import Poison
+from unlearnable.poisons._slots import load_photos
+from unlearnable.poisons.colour_slots import ColourSlotNoise
+from unlearnable.poisons.slots import SlotNoise
 from unlearnable.training import fit, recipe
 
 DATA = Path(os.environ.get("UNLEARNABLE_DATA", RESULTS.parents[1] / "shared" / "data"))
 PHOTOS = "photos-caltech20"
-PACK = Path(str(files("unlearnable.packs"))) / "data" / "photos-64.safetensors"
+PACKS = Path(str(files("unlearnable.packs"))) / "data"
+BUILDS: dict[str, Poison] = {"photos-64": SlotNoise(), "photos-64-colour": ColourSlotNoise()}
 SIZE = 72
 TREATMENTS = ("plain", "grey", "jpeg75", "half-jpeg75", "jpeg10")
-NOISES = ("clean", "uniform", "smooth", "pack", "pack-12-slots")
+NOISES = ("clean", "uniform", "smooth", *BUILDS, "photos-64-12-slots")
 EPSILON = 8
 
 
-def build(output: Path = PACK, seed: int = 0, runtime: Runtime | None = None) -> None:
-    """Search the pack and write it."""
+def build(name: str, output: Path | None = None, runtime: Runtime | None = None) -> None:
+    """Search a bundled pack and write it."""
     photos = load_photos(DATA / f"{PHOTOS}.parquet")
-    noise = SlotNoise(seed=seed).craft(photos, runtime or Runtime.auto(), _print)
+    noise = BUILDS[name].craft(photos, runtime or Runtime.auto(), _print)
     source = "photos-caltech20: 1,865 photos of Caltech-101 (Li, Andreeto, Ranzato, Perona 2022, CaltechDATA)"
-    save_pack(output, noise, source=source, licence="CC BY 4.0")
+    save_pack(output or PACKS / f"{name}.safetensors", noise, source=source, licence="CC BY 4.0")
 
 
 def trial(data: str, noise: str, treatment: str, seed: int, epochs: int, runtime: Runtime) -> dict[str, Any]:
@@ -104,8 +109,8 @@ def _noise(name: str, classes: int, seed: int) -> tuple[np.ndarray | None, np.nd
         return generator.integers(-EPSILON, EPSILON + 1, (64, 3, 64, 64)).astype(np.int8), slots
     if name == "smooth":
         return _smooth(generator), slots
-    bank = load_pack(PACK).noise.bank
-    return bank, slots[np.arange(classes) % 12] if name == "pack-12-slots" else slots
+    bank = load_pack(name.removesuffix("-12-slots")).noise.bank
+    return bank, slots[np.arange(classes) % 12] if name.endswith("-12-slots") else slots
 
 
 def _smooth(generator: np.random.Generator, cycles: float = 4.0) -> np.ndarray:
@@ -153,15 +158,16 @@ def main() -> None:
     """Build the pack, or run the trials that have no result yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("build", "evaluate"))
-    parser.add_argument("--output", type=Path, default=PACK)
+    parser.add_argument("--pack", choices=BUILDS, default="photos-64")
+    parser.add_argument("--output", type=Path)
     parser.add_argument("--data", default="faces-celeb24-color")
-    parser.add_argument("--noise", nargs="+", choices=NOISES, default=["pack"])
+    parser.add_argument("--noise", nargs="+", choices=NOISES, default=["photos-64"])
     parser.add_argument("--treatments", nargs="+", choices=TREATMENTS, default=list(TREATMENTS))
     parser.add_argument("--epochs", type=int, default=recipe("photos").epochs)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
     if options.what == "build":
-        build(options.output, options.seeds[0])
+        build(options.pack, options.output)
         return
     runtime = Runtime.auto()
     for seed in options.seeds:

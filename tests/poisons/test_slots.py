@@ -5,7 +5,9 @@ from PIL import Image
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons.slots import SlotNoise, load_photos
+from unlearnable.poisons._slots import load_photos
+from unlearnable.poisons.colour_slots import ColourSlotNoise
+from unlearnable.poisons.slots import SlotNoise
 
 TINY = {"grey_steps": 4, "steps": 8, "batch_size": 24}
 
@@ -20,22 +22,34 @@ def photos(channels: int = 3, slots: int = 4, size: int = 16) -> ImageSet:
     )
 
 
+TINY_COLOUR = {"steps": 12, "batch_size": 24}
+
+
 @pytest.mark.parametrize("channels", [1, 3])
-def test_shape_budget_and_determinism(channels: int) -> None:
-    noise = SlotNoise(epsilon=6, **TINY).craft(photos(channels), Runtime.auto("cpu"))
+@pytest.mark.parametrize(("kind", "settings"), [(SlotNoise, TINY), (ColourSlotNoise, TINY_COLOUR)])
+def test_shape_budget_and_determinism(kind: type, settings: dict, channels: int) -> None:
+    noise = kind(epsilon=6, **settings).craft(photos(channels), Runtime.auto("cpu"))
     assert noise.bank.shape == (4, channels, 16, 16)
     assert 1 <= np.abs(noise.bank).max() <= 6
-    again = SlotNoise(epsilon=6, **TINY).craft(photos(channels), Runtime.auto("cpu"))
+    again = kind(epsilon=6, **settings).craft(photos(channels), Runtime.auto("cpu"))
     assert (noise.bank == again.bank).all()
-    other = SlotNoise(epsilon=6, seed=1, **TINY).craft(photos(channels), Runtime.auto("cpu"))
+    other = kind(epsilon=6, seed=1, **settings).craft(photos(channels), Runtime.auto("cpu"))
     assert (noise.bank != other.bank).any()
+
+
+def test_the_colour_search_lowers_its_loss() -> None:
+    losses: list[float] = []
+    poison = ColourSlotNoise(steps=60, batch_size=32, crop_area=0.8)
+    poison.craft(photos(), Runtime.auto("cpu"), lambda progress: losses.append(float(progress.note.split()[1])))
+    assert np.mean(losses[-8:]) < 0.8 * np.log(4)
 
 
 def test_labels_of_the_photos_are_not_used() -> None:
     data = photos()
     relabelled = ImageSet(pixels=data.pixels, labels=data.labels[::-1].copy(), keys=data.keys, classes=data.classes)
-    banks = [SlotNoise(**TINY).craft(each, Runtime.auto("cpu")).bank for each in (data, relabelled)]
-    assert (banks[0] == banks[1]).all()
+    for poison in (SlotNoise(**TINY), ColourSlotNoise(**TINY_COLOUR)):
+        banks = [poison.craft(each, Runtime.auto("cpu")).bank for each in (data, relabelled)]
+        assert (banks[0] == banks[1]).all()
 
 
 def test_the_grey_network_moves_red_and_green_and_the_colour_network_blue() -> None:

@@ -7,9 +7,12 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from unlearnable._registry import unknown
 from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import AsJson, Device, Quiet, emit
 from unlearnable.cli._progress import progress
+
+METHODS = ["slots", "colour-slots"]
 
 app = App(name="pack", help="Class-wise noise ready for new photos.")
 
@@ -73,6 +76,9 @@ def build(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The pack to write, .safetensors.")],
+    method: Annotated[
+        str, Parameter(help="slots (weathers grey better) or colour-slots (weathers JPEG better).")
+    ] = "slots",
     slots: Annotated[int, Parameter(help="How many categories it can tell apart.")] = 64,
     licence: Annotated[str, Parameter(help="Licence of the photos, for the record.")] = "unknown",
     seed: int = 0,
@@ -82,15 +88,18 @@ def build(
     """Make a pack from any photos: minutes on a laptop."""
     from unlearnable._runtime import Runtime
     from unlearnable.packs import save_pack
-    from unlearnable.poisons.slots import SlotNoise, load_photos
+    from unlearnable.poisons import POISONS
+    from unlearnable.poisons._slots import load_photos
 
     if output.suffix != ".safetensors":
         raise ValueError(f"--output must end in .safetensors; got {output.name!r}")
+    if method not in METHODS:
+        raise ValueError(unknown("method for packs", method, METHODS))
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
     data = load_photos(photos, slots)
     with progress("crafting", quiet=quiet) as report:
-        noise = SlotNoise(seed=seed).craft(data, Runtime.auto(device), report)
+        noise = POISONS.get(method)(seed=seed).craft(data, Runtime.auto(device), report)
     save_pack(output, noise, source=data.name, licence=licence)
     if not quiet:
         say(f"{slots} slots written to {output}; use it with: unlearnable protect … --pack {output}")

@@ -1,8 +1,6 @@
 """Noise for categories that are not known yet: slots, searched on unlabelled photos with random labels."""
 
-import itertools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,16 +11,11 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report, Scope
-from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import Poison
-from unlearnable.training.augment import resized_crop_flip
+from unlearnable.poisons._slots import LUMA, surrogate, transformed
 from unlearnable.training.fit import TrainingDivergedError
 from unlearnable.training.memory import keep_memory
-
-LUMA = (0.299, 0.587, 0.114)
-WIDTHS = (16, 32, 64, 128)
-PACK_SIZE = 64
 
 View = Literal["grey", "colour"]
 
@@ -119,7 +112,7 @@ class _Search:
         self.averages: dict[View, Tensor] = {}
         inputs: dict[View, int] = {"grey": 1, "colour": photos.shape[1]}
         for view, channels in inputs.items():
-            model = runtime.to(_surrogate(channels, slots))
+            model = runtime.to(surrogate(channels, slots))
             self.models[view] = model
             self.optimisers[view] = torch.optim.Adam(model.parameters(), lr=poison.learning_rate)
             self.averages[view] = torch.zeros_like(self.levels[:, :channels])
@@ -134,7 +127,7 @@ class _Search:
         images = ((photos + amplitude * levels[labels]) / 255).clamp(0, 1)
         model, optimiser = self.models[view].train(), self.optimisers[view]
         with self.runtime.autocast():
-            logits = model(self._transformed(images))
+            logits = model(transformed(images, self.poison.crop_area, self.poison.blur, self.generator))
         loss = F.cross_entropy(logits.float(), labels)
         if not torch.isfinite(loss):
             raise TrainingDivergedError(f"the surrogate's loss became {loss.item()}; lower the learning_rate")
@@ -163,14 +156,6 @@ class _Search:
     def _grey(self, values: Float[Tensor, "m c h w"]) -> Float[Tensor, "m 1 h w"]:
         return (values * self.luma).sum(1, keepdim=True)
 
-    def _transformed(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c s s"]:
-        size = min(images.shape[2:])
-        crops = resized_crop_flip(images, size, self.poison.crop_area, self.generator)
-        if torch.rand((), generator=self.generator) < self.poison.blur:
-            half = F.avg_pool2d(crops, 2)
-            crops = F.interpolate(half, size=(size, size), mode="bilinear", align_corners=False)
-        return crops.contiguous(memory_format=torch.channels_last)
-
 
 def _between(planes: Float[Tensor, "m c h w"], lowest: float, highest: float) -> Float[Tensor, "m c h w"]:
     """Keep the waves of `lowest` to `highest` cycles per 64 pixels."""
@@ -181,57 +166,3 @@ def _between(planes: Float[Tensor, "m c h w"], lowest: float, highest: float) ->
     kept = torch.fft.rfft2(planes) * ((cycles >= lowest) & (cycles <= highest))
     planes_between: Tensor = torch.fft.irfft2(kept, s=(height, width))
     return planes_between
-
-
-class _Block(nn.Module):
-    """Two 3x3 convolutions beside a 1x1 one, at half the size."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.long = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.short = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d s t"]:
-        """Halve the size."""
-        return F.relu(self.long(images) + self.short(images))
-
-
-def _surrogate(channels: int, slots: int) -> nn.Module:
-    """Return a small residual network, unlike every architecture that exploiters use here."""
-    return nn.Sequential(
-        _Centred(),
-        nn.Conv2d(channels, WIDTHS[0], 5, 2, 2, bias=False),
-        nn.BatchNorm2d(WIDTHS[0]),
-        nn.ReLU(),
-        *(_Block(inputs, outputs) for inputs, outputs in itertools.pairwise(WIDTHS)),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(WIDTHS[-1], slots),
-    )
-
-
-class _Centred(nn.Module):
-    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        return (images - 0.45) / 0.25
-
-
-def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:
-    """Load photos for a pack, from a folder or a Parquet file: every photo whole, at `size`; classes are the slots.
-
-    Raises:
-        FileNotFoundError: there is nothing at `path`.
-        ValueError: the photos cannot be read, or there are fewer than 2 slots.
-    """
-    if slots < 2:
-        raise ValueError(f"a pack needs at least 2 slots; got {slots!r}")
-    source = "parquet" if Path(path).suffix == ".parquet" else "folder"
-    photos = load(source, path=path, size=size)
-    names = tuple(f"slot-{slot:02d}" for slot in range(slots))
-    labels = np.arange(len(photos), dtype=np.int64) % slots
-    return ImageSet(pixels=photos.pixels, labels=labels, keys=photos.keys, classes=names, name=photos.name)

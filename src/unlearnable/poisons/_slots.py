@@ -1,0 +1,84 @@
+"""What the searches for slots share: photos without labels, a barely trained network, crops and blurs."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from unlearnable.datasets import load
+from unlearnable.imageset import ImageSet
+from unlearnable.training.augment import resized_crop_flip
+
+LUMA = (0.299, 0.587, 0.114)
+WIDTHS = (16, 32, 64, 128)
+PACK_SIZE = 64
+
+
+def transformed(
+    images: Float[Tensor, "b c h w"], crop_area: float, blur: float, generator: torch.Generator
+) -> Float[Tensor, "b c s s"]:
+    """Crop at random and mirror every image in [0, 1], and now and then blur the batch."""
+    size = min(images.shape[2:])
+    crops = resized_crop_flip(images, size, crop_area, generator)
+    if torch.rand((), generator=generator) < blur:
+        half = F.avg_pool2d(crops, 2)
+        crops = F.interpolate(half, size=(size, size), mode="bilinear", align_corners=False)
+    return crops.contiguous(memory_format=torch.channels_last)
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions beside a 1x1 one, at half the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.long = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.short = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d s t"]:
+        """Halve the size."""
+        return F.relu(self.long(images) + self.short(images))
+
+
+def surrogate(channels: int, slots: int) -> nn.Module:
+    """Return a small residual network, unlike every architecture that exploiters use here."""
+    return nn.Sequential(
+        _Centred(),
+        nn.Conv2d(channels, WIDTHS[0], 5, 2, 2, bias=False),
+        nn.BatchNorm2d(WIDTHS[0]),
+        nn.ReLU(),
+        *(_Block(inputs, outputs) for inputs, outputs in itertools.pairwise(WIDTHS)),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(WIDTHS[-1], slots),
+    )
+
+
+class _Centred(nn.Module):
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return (images - 0.45) / 0.25
+
+
+def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:
+    """Load photos for a pack, from a folder or a Parquet file: every photo whole, at `size`; classes are the slots.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`.
+        ValueError: the photos cannot be read, or there are fewer than 2 slots.
+    """
+    if slots < 2:
+        raise ValueError(f"a pack needs at least 2 slots; got {slots!r}")
+    source = "parquet" if Path(path).suffix == ".parquet" else "folder"
+    photos = load(source, path=path, size=size)
+    names = tuple(f"slot-{slot:02d}" for slot in range(slots))
+    labels = np.arange(len(photos), dtype=np.int64) % slots
+    return ImageSet(pixels=photos.pixels, labels=labels, keys=photos.keys, classes=names, name=photos.name)

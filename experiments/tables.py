@@ -75,7 +75,8 @@ def packs() -> str:
     found = trials(RESULTS / "packs")
     lines = [
         f"| {trial['data']['name']} | {trial['noise']} | {trial['treatment']} | {trial['last']:.1f} "
-        f"| {trial['best']:.1f} | {trial['train_acc']:.1f} | {trial['chance']:.1f} | {trial['psnr']:.1f} | {trial['seed']} |"
+        f"| {trial['best']:.1f} | {trial['train_acc']:.1f} | {trial['chance']:.1f} | {trial['psnr']:.1f} "
+        f"| {trial['seed']} |"
         for trial in sorted(found, key=lambda each: (each["data"]["name"], each["noise"], each["treatment"]))
     ]
     return (

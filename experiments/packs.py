@@ -71,12 +71,11 @@ def trial(data: str, noise: str, treatment: str, seed: int, epochs: int, runtime
         seed=seed,
         progress=say,
     )
-    pack = load_pack(PACK)
     return {
         "experiment": "packs",
         "data": {"name": data, "train": len(train), "test": len(test), "classes": len(classes)},
         "noise": noise,
-        "pack_checksum": pack.noise.checksum() if noise.startswith("pack") else None,
+        "pack_checksum": _checksum(noise),
         "treatment": treatment,
         "seed": seed,
         "psnr": None if error == 0 else round(float(10 * np.log10(255**2 / error)), 2),
@@ -111,6 +110,11 @@ def _noise(name: str, classes: int, seed: int) -> tuple[np.ndarray | None, np.nd
         return _smooth(generator), slots
     bank = load_pack(name.removesuffix("-12-slots")).noise.bank
     return bank, slots[np.arange(classes) % 12] if name.endswith("-12-slots") else slots
+
+
+def _checksum(noise: str) -> str | None:
+    name = noise.removesuffix("-12-slots")
+    return load_pack(name).noise.checksum() if name in BUILDS else None
 
 
 def _smooth(generator: np.random.Generator, cycles: float = 4.0) -> np.ndarray:

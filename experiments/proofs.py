@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python -m experiments.proofs photos-caltech20 --work /tmp/proofs
     OMP_NUM_THREADS=1 python -m experiments.proofs faces-celeb24-color --work /tmp/proofs
 
-Writes results/proofs/DATA/report.json and report.html (without pictures of faces, which may not be published). A killed
-run goes on where it was, if it gets the same --work folder. Needs UNLEARNABLE_DATA.
+Writes results/proofs/DATA/PACK/report.json and report.html (without pictures of faces, which may not be published).
+A killed run goes on where it was, if it gets the same --work folder. Needs UNLEARNABLE_DATA.
 """
 
 import argparse
@@ -21,19 +21,19 @@ RESULTS = Path(__file__).resolve().parents[1] / "results" / "proofs"
 PUBLISHABLE = ("photos-caltech20",)
 
 
-def prove(data: str, work: Path, extra: list[str]) -> int:
+def prove(data: str, pack: str, work: Path, extra: list[str]) -> int:
     """Run the whole journey on one Parquet file and return the exit code of `prove`."""
     os.environ.setdefault(OWNER_KEY, "results")
     source = Path(os.environ.get("UNLEARNABLE_DATA", "../shared/data")) / f"{data}.parquet"
-    photos, protected, report = work / data, work / f"{data}.protected", work / f"{data}.proof"
+    photos, protected, report = work / data, work / f"{data}.{pack}", work / f"{data}.{pack}.proof"
     if not photos.exists():
         export(source, photos)
-    run(["protect", str(photos), "-o", str(protected), "-q"])
+    run(["protect", str(photos), "-o", str(protected), "-q", "--pack", pack])
     run(["check", str(photos), str(protected), "-q"])
     pictures = [] if data in PUBLISHABLE else ["--no-pictures"]
     code = run(["prove", str(photos), str(protected), "-o", str(report), *pictures, *extra])
     if code == 0:
-        target = RESULTS / data
+        target = RESULTS / data / pack
         target.mkdir(parents=True, exist_ok=True)
         for name in ("report.json", "report.html"):
             shutil.copyfile(report / name, target / name)
@@ -43,6 +43,7 @@ def prove(data: str, work: Path, extra: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=["photos-caltech20", "faces-celeb24-color"])
+    parser.add_argument("--pack", default="photos-64")
     parser.add_argument("--work", type=Path, required=True)
     arguments, extra = parser.parse_known_args()
-    sys.exit(prove(arguments.data, arguments.work, extra))
+    sys.exit(prove(arguments.data, arguments.pack, arguments.work, extra))

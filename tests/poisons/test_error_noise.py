@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, Scope
@@ -133,3 +134,17 @@ def test_steps_scale_with_epsilon_unless_given() -> None:
     assert ErrorMin(epsilon=16).step_levels == pytest.approx(1.6)
     assert ErrorMin(epsilon=4, scope="sample-wise").step_levels == pytest.approx(1.5)
     assert ErrorMin(epsilon=4, step=1.0).step_levels == 1.0
+
+
+@pytest.mark.parametrize(
+    "poison", [ErrorMin(epsilon=16, batch_size=128, steps=25), ErrorMax(surrogate_epochs=1, rounds=2)]
+)
+def test_one_seed_is_one_result_with_several_threads_too(poison: ErrorMin | ErrorMax) -> None:
+    data = load("digits", size=24)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, again = (poison.craft(data, RUNTIME).bank for _ in range(2))
+    finally:
+        torch.set_num_threads(before)
+    assert (first == again).all()

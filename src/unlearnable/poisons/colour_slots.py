@@ -65,7 +65,7 @@ class ColourSlotNoise(Poison):
             labels = torch.randint(slots, (self.batch_size,), generator=generator).to(runtime.device)
             fade = 1 + (self.amplitude - 1) * max(0.0, 1 - number / (0.6 * self.steps))
             levels.requires_grad_()
-            noisy = ((photos[rows].float() + fade * levels[labels]) / 255).clamp(0, 1)
+            noisy = ((photos[rows].float() + fade * levels.index_select(0, labels)) / 255).clamp(0, 1)
             images = transformed(noisy, self.crop_area, self.blur, generator)
             if torch.rand((), generator=generator) < self.grey:
                 images = (images * luma).sum(1, keepdim=True).expand_as(images)

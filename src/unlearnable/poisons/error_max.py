@@ -105,7 +105,7 @@ class ErrorMax(Poison):
             rows = batches.next().to(runtime.device)
             current = levels.float().requires_grad_()
             with runtime.autocast():
-                logits = model(perturbed(images[rows], current[labels[rows]]))
+                logits = model(perturbed(images[rows], current.index_select(0, labels[rows])))
             loss = F.cross_entropy(logits.float(), labels[rows], reduction="sum")
             (gradient,) = torch.autograd.grad(loss, current)
             levels.copy_((current.detach() + self.step * gradient.sign()).clamp(-self.epsilon, self.epsilon))

@@ -124,7 +124,7 @@ class _Search:
         if view == "grey":
             photos, levels = self._grey(photos), self._grey(levels)
         levels = levels.detach().requires_grad_()
-        images = ((photos + amplitude * levels[labels]) / 255).clamp(0, 1)
+        images = ((photos + amplitude * levels.index_select(0, labels)) / 255).clamp(0, 1)
         model, optimiser = self.models[view].train(), self.optimisers[view]
         with self.runtime.autocast():
             logits = model(transformed(images, self.poison.crop_area, self.poison.blur, self.generator))

@@ -107,7 +107,7 @@ class ErrorMin(Poison):
         for number in range(1, self.steps + 1):
             rows = batches.next().to(runtime.device)
             levels.requires_grad_()
-            # not levels[...]: the gradient of that is summed by several threads in any order, and one seed is one result
+            # not levels[...]: several threads sum the gradient of that in any order, and one seed is one result
             batch = perturbed(images[rows], levels.index_select(0, labels[rows]))
             loss, wrong = model_step(model, optimiser, batch, labels[rows], runtime)
             assert levels.grad is not None

@@ -10,11 +10,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import crashing_worker
 import numpy as np
 import pytest
 from PIL import Image
 
+import crashing_worker
 from unlearnable.media import decode
 from unlearnable.protect import MANIFEST, ProtectOptions, check, ledger, plan, pool, protect, run, worker
 

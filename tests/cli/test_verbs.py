@@ -1,12 +1,15 @@
 """The verbs as a person types them, in this process."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from unlearnable import __version__
+from unlearnable.cli import doctor
 from unlearnable.cli._app import run
 from unlearnable.cli._options import OWNER_KEY
 
@@ -138,6 +141,25 @@ def test_pack_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "photos-64" in capsys.readouterr().out
     assert run(["pack", "show", "photos-64", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["codes"] >= 64
+
+
+def test_doctor_measures_this_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(doctor, "PROBE_IMAGES", 128)
+    assert run(["doctor", "--device", "cpu", "--folder", str(tmp_path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["unlearnable"].startswith(__version__)
+    assert "(cpu, " in facts["device"]
+    assert facts["computes in"] in ("bfloat16", "float32")
+    assert str(tmp_path) in facts["free disk"]
+    assert {"JPEG", "PNG", "TIFF", "WebP"} <= set(facts["photo formats"].split(", "))
+    assert int(re.search(r"about (\d+) photos", facts["protecting"])[1]) > 0
+    assert int(re.search(r"(\d+) images of 64x64", facts["training"])[1]) > 0
+    assert "1,000 photos (14 trainings of 30 epochs)" in facts["a proof"]
+    assert run(["doctor", "--device", "cpu", "--folder", str(tmp_path)]) == 0
+    assert "photo formats" in capsys.readouterr().out
 
 
 def test_the_owner_key_is_made_once_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

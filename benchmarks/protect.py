@@ -113,7 +113,7 @@ def measure(folder: Path) -> dict[str, Any]:
             folder=folder / "tasks",
             output=item.output,
             category=item.category,
-            slot=0,
+            code=0,
             noise=noise,
             options=job.options,
             version="benchmark",

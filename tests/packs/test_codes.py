@@ -11,7 +11,8 @@ names = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=20, uniqu
 def test_slots_are_distinct_and_do_not_depend_on_the_order(categories: list[str], key: bytes, seed) -> None:
     codes = assign(categories, owner_key=key, slots=20)
     assert len(set(codes.values())) == len(categories)
-    assert all(0 <= slot < 20 for slot in codes.values())
+    assert all(0 <= code < 160 for code in codes.values())
+    assert len({code % 20 for code in codes.values()}) == len(categories)
     mixed = list(categories)
     seed.shuffle(mixed)
     assert assign(mixed, owner_key=key, slots=20) == codes
@@ -19,24 +20,29 @@ def test_slots_are_distinct_and_do_not_depend_on_the_order(categories: list[str]
 
 def test_a_name_keeps_its_slot_in_every_run_of_one_owner() -> None:
     alone = assign(["me"], owner_key=b"key", slots=64)
-    assert alone == {"me": 5}
+    assert alone == {"me": 325}
     assert assign(["me"], owner_key=b"key", slots=64) == alone
     others = {assign(["me"], owner_key=bytes([number]), slots=64)["me"] for number in range(50)}
-    assert len(others) > 20
+    assert len(others) > 40
 
 
 def test_earlier_slots_are_kept() -> None:
-    codes = assign(["a", "b", "c"], owner_key=b"x", slots=4, taken={"b": 2, "gone": 0})
+    codes = assign(["a", "b", "c"], owner_key=b"x", slots=4, taken={"b": 2, "gone": 4})
     assert codes["b"] == 2
-    with pytest.raises(ValueError, match="4 categories are more than the pack's 3"):
-        assign(["a", "b", "c"], owner_key=b"x", slots=3, taken={"gone": 0})
+    assert {codes["a"] % 4, codes["c"] % 4} == {1, 3}
+
+
+def test_more_categories_than_slots_share_slots_but_no_code() -> None:
+    names = [str(number) for number in range(40)]
+    codes = assign(names, owner_key=b"x", slots=5)
+    assert sorted(codes.values()) == list(range(40))
 
 
 def test_too_many_categories() -> None:
-    with pytest.raises(ValueError, match="pack build --slots"):
-        assign([str(number) for number in range(65)], owner_key=b"x", slots=64)
-    with pytest.raises(ValueError, match="slot 9"):
-        assign(["a"], owner_key=b"x", slots=4, taken={"b": 9})
+    with pytest.raises(ValueError, match=r"33 categories are more than the pack's 32 codes.*pack build --slots"):
+        assign([str(number) for number in range(33)], owner_key=b"x", slots=4)
+    with pytest.raises(ValueError, match="code 32"):
+        assign(["a"], owner_key=b"x", slots=4, taken={"b": 32})
 
 
 def test_a_name_that_is_not_utf8_has_a_slot() -> None:

@@ -17,13 +17,14 @@ def noise(scope: str = "class-wise", channels: int = 3) -> Additive:
 def test_the_bundled_pack_is_there_and_useful() -> None:
     assert "photos-64" in bundled()
     pack = load_pack("photos-64")
-    assert pack.codes >= 64
+    assert pack.slots >= 64
+    assert pack.codes == 8 * pack.slots
     assert pack.noise.bank.shape[1:] == (3, 64, 64)
     assert pack.noise.budget == Budget(epsilon=8)
     assert np.abs(pack.noise.bank.astype(int)).mean() > 2
     assert "CC BY" in pack.licence
-    flat = pack.noise.bank.reshape(pack.codes, -1).astype(float)
-    alike = np.corrcoef(flat) - np.eye(pack.codes)
+    flat = pack.noise.bank.reshape(pack.slots, -1).astype(float)
+    alike = np.corrcoef(flat) - np.eye(pack.slots)
     assert np.abs(alike).max() < 0.9
 
 
@@ -31,10 +32,20 @@ def test_save_and_load(tmp_path: Path) -> None:
     file = tmp_path / "mine.safetensors"
     save_pack(file, noise(), source="my photos", licence="CC0")
     pack = load_pack(str(file))
-    assert (pack.name, pack.source, pack.licence, pack.codes) == ("mine", "my photos", "CC0", 4)
+    assert (pack.name, pack.source, pack.licence, pack.slots) == ("mine", "my photos", "CC0", 4)
     assert (noise_of(pack, 3) == noise().bank[3]).all()
-    with pytest.raises(PackError, match=r"codes 0\.\.3; got 4"):
-        noise_of(pack, 4)
+    with pytest.raises(PackError, match=r"codes 0\.\.31; got 32"):
+        noise_of(pack, 32)
+
+
+def test_every_code_has_noise_of_its_own_that_its_mirror_image_is_not(tmp_path: Path) -> None:
+    save_pack(tmp_path / "mine.safetensors", noise(), source="", licence="")
+    pack = load_pack(tmp_path / "mine.safetensors")
+    every = [noise_of(pack, code) for code in range(pack.codes)]
+    seen = {plane.tobytes() for each in every for plane in (each, np.ascontiguousarray(each[:, :, ::-1]))}
+    assert len(seen) == 2 * pack.codes
+    for code, each in enumerate(every):
+        assert np.abs(each).max() == np.abs(noise().bank[code % 4]).max()
 
 
 def test_what_is_not_a_pack_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_the_manifest_says_everything(tmp_path):
     assert record["source_blake2"] == ledger.digest((root / "class0/0.jpg").read_bytes())
     assert record["output_blake2"] == ledger.digest((output / "class0/0.jpg").read_bytes())
     assert record["parameters"]["pack"] == "faces"
-    assert (record["category"], record["slot"], record["lossless"]) == ("class0", 0, False)
+    assert (record["category"], record["code"], record["lossless"]) == ("class0", 0, False)
     assert (record["format"], record["mode"], record["size"]) == ("JPEG", "RGB", [96, 64])
     assert set(record["measured"]) == {"linf", "psnr", "ssim", "survival"}
     assert 0.8 < record["measured"]["survival"] < 1.2
@@ -194,7 +194,7 @@ def test_a_codec_that_writes_something_else_is_found_out(tmp_path, monkeypatch, 
 def test_two_categories_in_one_slot_and_missing_noise_are_refused(tmp_path):
     root, output = photos(tmp_path / "in"), tmp_path / "out"
     job = plan([root], output, OPTIONS)
-    with pytest.raises(ValueError, match="share slot 7"):
+    with pytest.raises(ValueError, match="share code 7"):
         protect(job, noise_for(job.categories), {"class0": 7, "class1": 7})
     with pytest.raises(ValueError, match="'class1' has no noise"):
         protect(job, noise_for(["class0"]), {"class0": 1, "class1": 2})

@@ -71,7 +71,7 @@ def _protect(output: Path, quiet: bool) -> int:
     pack = load_pack("photos-64")
     options = ProtectOptions(pack=pack.name, pack_hash=pack.noise.checksum(), pack_epsilon=pack.noise.budget.epsilon)
     job = plan([originals], output / "photos.protected", options)
-    codes = assign(list(job.categories), owner_key=OWNER_KEY, slots=pack.codes)
+    codes = assign(list(job.categories), owner_key=OWNER_KEY, slots=pack.slots)
     noise = {name: noise_of(pack, codes[name]) for name in job.categories}
     with progress("protecting", quiet=quiet) as report:
         done = run(

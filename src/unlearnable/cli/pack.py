@@ -1,18 +1,15 @@
 """`unlearnable pack`: class-wise noise, ready to be laid over new photos."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from unlearnable._registry import unknown
 from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import AsJson, Device, Quiet, emit
 from unlearnable.cli._progress import progress
-
-METHODS = ["slots", "colour-slots"]
 
 app = App(name="pack", help="Class-wise noise ready for new photos.")
 
@@ -23,15 +20,23 @@ def list_packs(*, as_json: AsJson = False) -> int:
     from unlearnable.packs import bundled, load_pack
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("name", "codes", "size", "ε", "made on", "licence"):
+    for column in ("name", "slots", "codes", "size", "ε", "made on", "licence"):
         table.add_column(column)
     for name in bundled():
         pack = load_pack(name)
         side = "x".join(str(length) for length in pack.noise.bank.shape[2:])
         epsilon = f"{pack.noise.budget.epsilon:g}"
         if as_json:
-            emit({"name": name, "codes": pack.codes, "size": side, "epsilon": pack.noise.budget.epsilon})
-        table.add_row(name, str(pack.codes), side, epsilon, pack.source, pack.licence)
+            emit(
+                {
+                    "name": name,
+                    "slots": pack.slots,
+                    "codes": pack.codes,
+                    "size": side,
+                    "epsilon": pack.noise.budget.epsilon,
+                }
+            )
+        table.add_row(name, str(pack.slots), str(pack.codes), side, epsilon, pack.source, pack.licence)
     if not as_json:
         Console(highlight=False).print(table)
     return OK
@@ -42,13 +47,13 @@ def show(
     pack: Annotated[str, Parameter(help="A name of `pack list`, or a file.")], /, *, as_json: AsJson = False
 ) -> int:
     """Show what a pack is and how it was made."""
-    from unlearnable.packs import load_pack
+    from unlearnable.packs import SYMMETRIES, load_pack
 
     chosen = load_pack(pack)
     noise = chosen.noise
     facts = {
         "name": chosen.name,
-        "codes": chosen.codes,
+        "codes": f"{chosen.codes}: {chosen.slots} slots, each in {SYMMETRIES} symmetries",
         "noise": f"{len(noise.bank)} slots of {'x'.join(str(side) for side in noise.bank.shape[1:])}, int8",
         "budget": f"ε = {noise.budget.epsilon:g} levels, {noise.budget.norm}",
         "method": noise.method,
@@ -76,10 +81,14 @@ def build(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The pack to write, .safetensors.")],
-    method: Annotated[
-        str, Parameter(help="slots (weathers grey better) or colour-slots (weathers JPEG better).")
-    ] = "slots",
+    view: Annotated[
+        Literal["colour", "grey"],
+        Parameter(help="colour holds better, through JPEG and resizing too; grey also when photos are turned grey."),
+    ] = "colour",
     slots: Annotated[int, Parameter(help="How many categories it can tell apart.")] = 64,
+    source: Annotated[
+        str | None, Parameter(help="What the photos are, for the record; default: the folder's name.")
+    ] = None,
     licence: Annotated[str, Parameter(help="Licence of the photos, for the record.")] = "unknown",
     seed: int = 0,
     device: Device = "auto",
@@ -88,19 +97,17 @@ def build(
     """Make a pack from any photos: minutes on a laptop."""
     from unlearnable._runtime import Runtime
     from unlearnable.packs import save_pack
-    from unlearnable.poisons import POISONS
     from unlearnable.poisons._slots import load_photos
+    from unlearnable.poisons.slots import SlotNoise
 
     if output.suffix != ".safetensors":
         raise ValueError(f"--output must end in .safetensors; got {output.name!r}")
-    if method not in METHODS:
-        raise ValueError(unknown("method for packs", method, METHODS))
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
     data = load_photos(photos, slots)
     with progress("crafting", quiet=quiet) as report:
-        noise = POISONS.get(method)(seed=seed).craft(data, Runtime.auto(device), report)
-    save_pack(output, noise, source=data.name, licence=licence)
+        noise = SlotNoise(view=view, seed=seed).craft(data, Runtime.auto(device), report)
+    save_pack(output, noise, source=source or data.name, licence=licence)
     if not quiet:
         say(f"{slots} slots written to {output}; use it with: unlearnable protect … --pack {output}")
     return OK

@@ -63,7 +63,7 @@ def protect(
         pack_epsilon=chosen.noise.budget.epsilon,
     )
     job = plan(inputs, output, options)
-    codes = assign(list(job.categories), owner_key=owner_key(owner_key_file), slots=chosen.codes, taken=_taken(output))
+    codes = assign(list(job.categories), owner_key=owner_key(owner_key_file), slots=chosen.slots, taken=_taken(output))
     if dry_run:
         return _describe(job, as_json)
     noise = {name: noise_of(chosen, codes[name]) for name in job.categories}
@@ -79,7 +79,7 @@ def _taken(output: Path) -> dict[str, int]:
 
     if not (output / MANIFEST).exists():
         return {}
-    return {entry.category: entry.slot for entry in ledger.read(output).values()}
+    return {entry.category: entry.code for entry in ledger.read(output).values()}
 
 
 def _describe(job: Plan, as_json: bool) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int8
 
 from unlearnable._registry import unknown
+from unlearnable.packs.codes import SYMMETRIES, transformed
 from unlearnable.perturbation import Additive, PerturbationFileError
 
 DEFAULT = "photos-64"
@@ -21,7 +22,7 @@ class PackError(ValueError):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pack:
-    """Noise for `codes` categories at training scale, to be resampled to each photo's frame.
+    """Noise for `slots` x SYMMETRIES categories at training scale, to be resampled to each photo's frame.
 
     Args:
         name: what reports call it.
@@ -32,9 +33,14 @@ class Pack:
     noise: Additive
 
     @property
-    def codes(self) -> int:
-        """How many categories get noise of their own: one per slot."""
+    def slots(self) -> int:
+        """How many rows the bank has."""
         return len(self.noise.bank)
+
+    @property
+    def codes(self) -> int:
+        """How many categories get noise of their own: a slot and a symmetry each."""
+        return self.slots * SYMMETRIES
 
     @property
     def source(self) -> str:
@@ -88,14 +94,14 @@ def save_pack(path: Path, noise: Additive, *, source: str, licence: str) -> None
 
 
 def noise_of(pack: Pack, code: int) -> Int8[np.ndarray, "3 s s"]:
-    """Return the noise of one code, in levels at the pack's ε.
+    """Return the noise of one code (symmetry * slots + slot), in levels at the pack's ε.
 
     Raises:
         PackError: there is no such code.
     """
     if not 0 <= code < pack.codes:
         raise PackError(f"pack {pack.name} has the codes 0..{pack.codes - 1}; got {code}")
-    return pack.noise.bank[code]
+    return transformed(pack.noise.bank[code % pack.slots], code // pack.slots)
 
 
 def _read(path: Path, name: str) -> Pack:

@@ -17,10 +17,6 @@ POISONS = Registry(
             "unlearnable.poisons.random:RandomNoise",
             "uniform random noise, the paper's control",
         ),
-        "colour-slots": Entry(
-            "unlearnable.poisons.colour_slots:ColourSlotNoise",
-            "class-wise noise for categories not known yet, smooth colour: survives JPEG and resizing",
-        ),
         "slots": Entry(
             "unlearnable.poisons.slots:SlotNoise",
             "noise for categories not known yet, searched on unlabelled photos: what packs hold",

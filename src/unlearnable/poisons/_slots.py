@@ -1,17 +1,20 @@
-"""What the searches for slots share: photos without labels, a barely trained network, crops and blurs."""
+"""What a search for slots needs: photos without labels, two networks that are barely trained, crops and blurs."""
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from unlearnable._runtime import Runtime
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.training.augment import resized_crop_flip
+from unlearnable.training.fit import build
 
 LUMA = (0.299, 0.587, 0.114)
 WIDTHS = (16, 32, 64, 128)
@@ -66,6 +69,31 @@ def surrogate(channels: int, slots: int) -> nn.Module:
 class _Centred(nn.Module):
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         return (images - 0.45) / 0.25
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Learner:
+    """One network of a search and its optimiser."""
+
+    name: str
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+
+
+def learners(photos: UInt8[Tensor, "n c h w"], slots: int, runtime: Runtime) -> tuple[Learner, ...]:
+    """Return the residual network with Adam and the whitened one with SGD, as their like are usually trained.
+
+    One network alone finds noise that the other kind learns later: see docs/packs.md.
+    """
+    residual = runtime.to(surrogate(photos.shape[1], slots)).train()
+    whitened = build("fast-small", photos, slots, runtime).train()
+    trained = [parameter for parameter in whitened.parameters() if parameter.requires_grad]
+    sgd = torch.optim.SGD(trained, lr=0.2, momentum=0.85, nesterov=True, weight_decay=1e-3)
+    adam = torch.optim.Adam(residual.parameters(), lr=2e-3)
+    return (
+        Learner(name="residual", model=residual, optimiser=adam),
+        Learner(name="whitened", model=whitened, optimiser=sgd),
+    )
 
 
 def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:

@@ -31,7 +31,7 @@ class Entry:
     source: str
     output: str
     category: str
-    slot: int
+    code: int
     source_blake2: str
     output_blake2: str
     noise_blake2: str

@@ -87,12 +87,12 @@ def protect(
 ) -> Summary:
     """Write protected copies of the plan's files into its output folder; the sources are only read.
 
-    `noise_for` and `codes` give each category its noise (levels at `options.pack_epsilon`) and its slot. Files
+    `noise_for` and `codes` give each category its noise (levels at `options.pack_epsilon`) and its code. Files
     that the manifest already holds with the same input, noise and parameters are kept. `progress` is called after
     each file; `stop` is asked before each, and Ctrl-C asks likewise: files under way are finished and recorded.
 
     Raises ValueError for a category without noise or with more than the pack's budget, for two categories in one
-    slot, and if the output cannot be used.
+    code, and if the output cannot be used.
     """
     _check(plan, noise_for, codes, jobs)
     check_paths(plan.inputs, plan.output)
@@ -117,7 +117,7 @@ def protect(
                         folder=plan.output,
                         output=item.output,
                         category=item.category,
-                        slot=codes[item.category],
+                        code=codes[item.category],
                         noise=noise_for[item.category],
                         options=plan.options,
                         version=release,
@@ -152,7 +152,7 @@ def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], j
     slots: dict[int, str] = {}
     for category in plan.categories:
         if category not in noise_for or category not in codes:
-            raise ValueError(f"the category {category!r} has no noise: give it a slot of the pack")
+            raise ValueError(f"the category {category!r} has no noise: give it a code of the pack")
         loudest = int(np.abs(noise_for[category].astype(np.int16)).max(initial=0))
         if loudest > plan.options.pack_epsilon:
             limit = plan.options.pack_epsilon
@@ -160,7 +160,7 @@ def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], j
         other = slots.setdefault(codes[category], category)
         if other != category:
             raise ValueError(
-                f"the categories {other!r} and {category!r} share slot {codes[category]}: give each its own"
+                f"the categories {other!r} and {category!r} share code {codes[category]}: give each its own"
             )
 
 

@@ -29,7 +29,7 @@ class Task:
     folder: Path
     output: str
     category: str
-    slot: int
+    code: int
     noise: Int8[np.ndarray, "c h w"]
     options: ProtectOptions
     version: str
@@ -81,7 +81,7 @@ def _work(task: Task) -> Outcome:
         source=task.key,
         output=task.output,
         category=task.category,
-        slot=task.slot,
+        code=task.code,
         source_blake2=digest(data),
         output_blake2="",
         noise_blake2=noise_hash,
@@ -135,7 +135,7 @@ def _work(task: Task) -> Outcome:
 def _still_good(previous: Entry, wanted: Entry, target: Path) -> bool:
     same = all(
         getattr(previous, name) == getattr(wanted, name)
-        for name in ("source", "category", "slot", "source_blake2", "noise_blake2", "parameters")
+        for name in ("source", "category", "code", "source_blake2", "noise_blake2", "parameters")
     )
     return same and target.is_file() and digest(target.read_bytes()) == previous.output_blake2
 

@@ -1,7 +1,7 @@
 """`unlearnable pack`: class-wise noise, ready to be laid over new photos."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -10,6 +10,8 @@ from rich.table import Table
 from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import AsJson, Device, Quiet, emit
 from unlearnable.cli._progress import progress
+
+GREY_STEPS = 600
 
 app = App(name="pack", help="Class-wise noise ready for new photos.")
 
@@ -81,10 +83,9 @@ def build(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The pack to write, .safetensors.")],
-    view: Annotated[
-        Literal["colour", "grey"],
-        Parameter(help="colour holds better, through JPEG and resizing too; grey also when photos are turned grey."),
-    ] = "colour",
+    grey: Annotated[
+        bool, Parameter(negative="", help="Search in grey first: holds in grey photos too, and less well in others.")
+    ] = False,
     slots: Annotated[int, Parameter(help="How many categories it can tell apart.")] = 64,
     source: Annotated[
         str | None, Parameter(help="What the photos are, for the record; default: the folder's name.")
@@ -106,7 +107,7 @@ def build(
         raise ValueError(f"{output} is there already: name another file")
     data = load_photos(photos, slots)
     with progress("crafting", quiet=quiet) as report:
-        noise = SlotNoise(view=view, seed=seed).craft(data, Runtime.auto(device), report)
+        noise = SlotNoise(grey_steps=GREY_STEPS if grey else 0, seed=seed).craft(data, Runtime.auto(device), report)
     save_pack(output, noise, source=source or data.name, licence=licence)
     if not quiet:
         say(f"{slots} slots written to {output}; use it with: unlearnable protect … --pack {output}")

@@ -4,13 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from unlearnable._registry import unknown
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
@@ -19,8 +17,6 @@ from unlearnable.poisons._jpeg import UNIT, compressed
 from unlearnable.poisons._slots import LUMA, learners, transformed
 from unlearnable.training.fit import TrainingDivergedError
 from unlearnable.training.memory import keep_memory
-
-VIEWS = ("colour", "grey")
 
 ENLARGED = (1.5, 1.75, 2.0)
 """How much larger than the noise the photo is when it is compressed; in larger photos JPEG takes less of it."""
@@ -41,12 +37,12 @@ class SlotNoise(Poison):
     δ ← clip(δ - step sign(m)), with m that network's moving average of its gradients of δ, each of unit size. A network
     is barely trained when the search ends, and that is the point: the noise must be what is learned first.
 
-    With the view `colour` δ is free and ends as smooth opponent colours (magenta on green): easy to learn, hard for
-    JPEG and resizing to remove, and gone when a photo is turned grey. With `grey` the networks see luma only and δ is
-    the same in all channels: it stays when a photo is turned grey, and is the weaker one otherwise.
+    δ is free and ends as smooth opponent colours (magenta on green): easy to learn, hard for JPEG and resizing to
+    remove, and gone when a photo is turned grey. With `grey_steps`, two networks that see luma only search first, and
+    move red and green, which is nearly all of the luma; then the two in colour move blue, which is next to none of it,
+    and find red and green as they are. That noise stays when a photo is turned grey, and is weaker otherwise.
 
-    Classes of the data are the slots; its labels are not used. Photos of one channel have the view `grey` whatever is
-    asked for.
+    Classes of the data are the slots; its labels are not used. Photos of one channel have the grey search alone.
 
     What it reaches is in `results/packs` and `results/proofs`; what was tried on the way in `docs/packs.md`.
 
@@ -55,9 +51,10 @@ class SlotNoise(Poison):
     JPEG inside the search, momentum in δ.
 
     Args:
-        view: `colour` or `grey`.
-        steps: joint steps on θ and δ, of both networks together.
-        amplitude: a in the first step; by default 4 in colour and 6 in grey.
+        steps: joint steps on θ and δ, of both networks together; of one channel too.
+        grey_steps: such steps in luma before, on red and green.
+        amplitude: a in the first step.
+        grey_amplitude: a in the first step in luma, where photos drown more.
         fade: share of the steps over which a falls to 1.
         step: size of a step of δ, in levels.
         momentum: of the moving average m.
@@ -65,17 +62,15 @@ class SlotNoise(Poison):
         crop_area: smallest share of the photo that T keeps.
         blur: share of the steps with a 2x blur.
         jpeg: share of the steps with JPEG.
-
-    Raises:
-        ValueError: unknown view.
     """
 
     method: ClassVar[str] = "slots"
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
 
-    view: str = "colour"
     steps: int = 500
-    amplitude: float | None = None
+    grey_steps: int = 0
+    amplitude: float = 4.0
+    grey_amplitude: float = 6.0
     fade: float = 0.6
     step: float = 0.8
     momentum: float = 0.9
@@ -84,68 +79,96 @@ class SlotNoise(Poison):
     blur: float = 0.25
     jpeg: float = 0.5
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.view not in VIEWS:
-            raise ValueError(unknown("view", self.view, list(VIEWS)))
-
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search for δ (levels)."""
         keep_memory()
-        photos, channels = runtime.images(data.pixels), data.pixels.shape[1]
-        if self.view == "grey" and channels == 3:
-            photos = _luma(photos)
-        search = _Search(self, photos, len(data.classes), runtime)
-        for number in range(self.steps):
-            loss = search.step(number)
-            note = f"{search.name} loss {loss:.2f} of {math.log(len(data.classes)):.2f}"
-            report(Progress(done=number + 1, total=self.steps, note=note))
-        levels: np.ndarray = search.levels.cpu().numpy()
-        return levels.repeat(channels // levels.shape[1], axis=1)
+        photos, slots = runtime.images(data.pixels), len(data.classes)
+        levels = torch.zeros(slots, *photos.shape[1:], device=runtime.device)
+        generator = runtime.generator("slots")
+        phases = _phases(self, photos.shape[1], runtime)
+        done, total = 0, sum(phase.steps for phase in phases)
+        for phase in phases:
+            search = _Search(self, phase, photos, levels, generator, runtime)
+            for number in range(phase.steps):
+                name, loss = search.step(number)
+                done += 1
+                report(Progress(done=done, total=total, note=f"{name} loss {loss:.2f} of {math.log(slots):.2f}"))
+            levels = search.levels
+        return levels.cpu().numpy()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Phase:
+    """A part of the search: in luma or not, which channels of δ move, from which amplitude, in how many steps."""
+
+    name: str
+    luma: bool
+    moved: Float[Tensor, "1 c 1 1"]
+    amplitude: float
+    steps: int
+
+
+def _phases(poison: SlotNoise, channels: int, runtime: Runtime) -> list[_Phase]:
+    every = torch.ones(1, channels, 1, 1, device=runtime.device)
+    if channels == 1:
+        return [_Phase(name="grey", luma=True, moved=every, amplitude=poison.grey_amplitude, steps=poison.steps)]
+    blue = torch.tensor([0.0, 0.0, 1.0], device=runtime.device).view(1, 3, 1, 1)
+    moved = blue if poison.grey_steps else every
+    colour = _Phase(name="colour", luma=False, moved=moved, amplitude=poison.amplitude, steps=poison.steps)
+    if not poison.grey_steps:
+        return [colour]
+    steps, amplitude = poison.grey_steps, poison.grey_amplitude
+    return [_Phase(name="grey", luma=True, moved=1 - blue, amplitude=amplitude, steps=steps), colour]
 
 
 class _Search:
-    """δ, the two networks, and for each the moving average of its gradients of δ."""
+    """δ, the two networks of one phase, and for each the moving average of its gradients of δ."""
 
-    def __init__(self, poison: SlotNoise, photos: UInt8[Tensor, "n c h w"], slots: int, runtime: Runtime) -> None:
-        self.poison, self.photos, self.slots, self.runtime = poison, photos, slots, runtime
-        self.generator = runtime.generator("slots")
-        self.levels = torch.zeros(slots, *photos.shape[1:], device=runtime.device)
-        self.learners = learners(photos, slots, runtime)
-        self.averages = [torch.zeros_like(self.levels) for _ in self.learners]
-        self.name = ""
-        self.amplitude = poison.amplitude or (4.0 if poison.view == "colour" else 6.0)
+    def __init__(
+        self,
+        poison: SlotNoise,
+        phase: _Phase,
+        photos: UInt8[Tensor, "n c h w"],
+        levels: Float[Tensor, "m c h w"],
+        generator: torch.Generator,
+        runtime: Runtime,
+    ) -> None:
+        self.poison, self.phase, self.photos, self.levels = poison, phase, photos, levels
+        self.generator, self.runtime = generator, runtime
+        self.learners = learners(_luma(photos) if phase.luma else photos, len(levels), runtime)
+        self.averages = [torch.zeros_like(levels) for _ in self.learners]
 
-    def step(self, number: int) -> float:
-        """Take one step on θ and on δ with the network whose turn it is; return its loss before the step."""
+    def step(self, number: int) -> tuple[str, float]:
+        """Take one step on θ and on δ with the network whose turn it is; return its name and its loss before."""
         turn = number % len(self.learners)
         learner = self.learners[turn]
-        self.name = learner.name
         levels = self.levels.detach().requires_grad_()
         images, slots = self._images(levels, number)
         with self.runtime.autocast():
             logits = learner.model(images)
         loss = F.cross_entropy(logits.float(), slots)
+        name = f"{self.phase.name} {learner.name}"
         if not torch.isfinite(loss):
-            raise TrainingDivergedError(
-                f"the loss of the {learner.name} network became {loss.item()}; try another seed"
-            )
+            raise TrainingDivergedError(f"the loss of the {name} network became {loss.item()}; try another seed")
         learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         assert levels.grad is not None
         self._move(self.averages[turn], levels.grad)
-        return loss.item()
+        return name, loss.item()
 
     def _images(
         self, levels: Float[Tensor, "m c h w"], number: int
-    ) -> tuple[Float[Tensor, "b c s t"], Int64[Tensor, " b"]]:
-        poison, generator = self.poison, self.generator
+    ) -> tuple[Float[Tensor, "b d s t"], Int64[Tensor, " b"]]:
+        poison, phase, generator = self.poison, self.phase, self.generator
         rows = torch.randint(len(self.photos), (poison.batch_size,), generator=generator).to(self.runtime.device)
-        slots = torch.arange(poison.batch_size, device=self.runtime.device) % self.slots
-        fade = max(0.0, 1 - number / (poison.fade * poison.steps))
-        noise = (1 + (self.amplitude - 1) * fade) * levels.index_select(0, slots)
+        slots = torch.arange(poison.batch_size, device=self.runtime.device) % len(levels)
+        fade = max(0.0, 1 - number / (poison.fade * phase.steps))
+        amplitude = 1 + (phase.amplitude - 1) * fade * phase.moved
+        noise = (amplitude * levels).index_select(0, slots)
         images = ((self.photos[rows].float() + noise) / 255).clamp(0, 1)
+        if phase.luma:
+            images = _grey(images)
         if self._chance() < poison.jpeg:
             images = self._stored(images)
         return transformed(images, poison.crop_area, poison.blur, generator), slots
@@ -167,10 +190,15 @@ class _Search:
         poison = self.poison
         size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
         average.lerp_(gradient / size, 1 - poison.momentum)
-        self.levels = (self.levels - poison.step * average.sign()).clamp(-poison.epsilon, poison.epsilon)
+        moved = self.levels - poison.step * average.sign() * self.phase.moved
+        self.levels = moved.clamp(-poison.epsilon, poison.epsilon)
 
 
-def _luma(photos: UInt8[Tensor, "n 3 h w"]) -> UInt8[Tensor, "n 1 h w"]:
-    weights = torch.tensor(LUMA, device=photos.device).view(1, 3, 1, 1)
-    parts = [(part.float() * weights).sum(1, keepdim=True).round().to(torch.uint8) for part in torch.split(photos, 500)]
-    return torch.cat(parts)
+def _grey(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
+    if images.shape[1] == 1:
+        return images
+    return (images * torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def _luma(photos: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n 1 h w"]:
+    return torch.cat([_grey(part.float()).round().to(torch.uint8) for part in torch.split(photos, 500)])

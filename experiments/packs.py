@@ -45,20 +45,21 @@ NOISES = (
 `3-slots` gives each of 24 people one of three slots in a symmetry of his own, the most alike that codes can be."""
 
 EPSILON = 8
+"""Of the packs and of the random noise, in levels."""
 
 
 def trial(
-    data: str, noise: str, treatment: str, seed: int, architecture: str, epochs: int, runtime: Runtime
+    data: str, noise: str, treatment: str, seed: int, epsilon: int, architecture: str, epochs: int, runtime: Runtime
 ) -> dict[str, Any]:
     """Protect, treat, train, test; seed draws the codes, the controls and the training, not the split."""
     train, test, labels, rows, classes = _photos(data)
     bank = _noise(noise, len(classes), seed)
-    published = [
-        _protected(photo, None if bank is None else bank[label])
+    files = [
+        published(photo, None if bank is None else bank[label], epsilon)
         for photo, label in zip(train, labels[rows[0]], strict=True)
     ]
-    error = np.mean([np.square(a.astype(float) - b.pixels).mean() for a, b in zip(published, train, strict=True)])
-    treated = [_treated(photo, treatment) for photo in published]
+    error = np.mean([np.square(a.astype(float) - b.pixels).mean() for a, b in zip(files, train, strict=True)])
+    treated = [_treated(photo, treatment) for photo in files]
     # the exploiter who drops colour also tests in grey, which is the stronger choice
     kept = [_treated(photo.pixels, treatment if treatment == "grey" else "plain") for photo in test]
     chosen = replace(recipe("photos"), architecture=architecture, epochs=epochs)
@@ -76,6 +77,7 @@ def trial(
         "noise": noise,
         "pack_checksum": _checksum(noise),
         "treatment": treatment,
+        "epsilon": None if bank is None else epsilon,
         "seed": seed,
         "psnr": None if error == 0 else round(float(10 * np.log10(255**2 / error)), 2),
         "chance": round(100 / len(classes), 2),
@@ -84,11 +86,16 @@ def trial(
     }
 
 
-def _photos(name: str) -> tuple[list[Picture], list[Picture], Any, tuple[Any, Any], tuple[str, ...]]:
-    """Decode every photo at its own size; a fifth of each class is for the test."""
+def decoded(name: str) -> tuple[list[Picture], np.ndarray]:
+    """Decode every photo of a Parquet file at its own size, with its label."""
     table = pq.read_table(DATA / f"{name}.parquet", columns=["image", "label"])
     photos = [media.decode(one) for one in encoded_images(table, "image")]
-    labels = np.asarray(table.column("label").to_pylist(), dtype=np.int64)
+    return photos, np.asarray(table.column("label").to_pylist(), dtype=np.int64)
+
+
+def _photos(name: str) -> tuple[list[Picture], list[Picture], Any, tuple[Any, Any], tuple[str, ...]]:
+    """Split the photos; a fifth of each class is for the test."""
+    photos, labels = decoded(name)
     generator = np.random.default_rng([0, 0x9AC4])
     groups = [generator.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     test = np.sort(np.concatenate([group[: round(0.2 * len(group))] for group in groups]))
@@ -132,11 +139,11 @@ def _smooth(generator: np.random.Generator, classes: int, cycles: float = 4.0) -
     return np.rint(EPSILON * np.clip(noise, -1, 1)).astype(np.int8)
 
 
-def _protected(photo: Picture, noise: np.ndarray | None) -> np.ndarray:
+def published(photo: Picture, noise: np.ndarray | None, epsilon: int = EPSILON) -> np.ndarray:
     """Return the pixels of the published file: the noise is added, the file written as `protect` does, and read."""
     if noise is None:
         return photo.pixels
-    fitted = media.fit(noise, photo.size, photo.mode, grey=media.is_grey(photo.pixels))
+    fitted = media.fit(noise, photo.size, photo.mode, grey=media.is_grey(photo.pixels), scale=epsilon / EPSILON)
     return media.decode(media.encode(replace(photo, pixels=media.add(photo.pixels, fitted)), "keep")[0]).pixels
 
 
@@ -153,11 +160,15 @@ def _treated(photo: np.ndarray, treatment: str) -> np.ndarray:
     return np.asarray(image)
 
 
+def small(photos: list[np.ndarray]) -> np.ndarray:
+    """Bring photos to the size they are stored at for training: [n 3 SIZE SIZE]."""
+    resized = [Image.fromarray(photo).resize((SIZE, SIZE), Image.Resampling.BICUBIC) for photo in photos]
+    return np.stack([np.asarray(image).transpose(2, 0, 1) for image in resized])
+
+
 def _image_set(photos: list[np.ndarray], labels: np.ndarray, classes: tuple[str, ...], name: str) -> ImageSet:
-    small = [Image.fromarray(photo).resize((SIZE, SIZE), Image.Resampling.BICUBIC) for photo in photos]
-    pixels = np.stack([np.asarray(image).transpose(2, 0, 1) for image in small])
-    keys = tuple(f"{name}/{row}" for row in range(len(pixels)))
-    return ImageSet(pixels=pixels, labels=labels, keys=keys, classes=classes, name=name)
+    keys = tuple(f"{name}/{row}" for row in range(len(photos)))
+    return ImageSet(pixels=small(photos), labels=labels, keys=keys, classes=classes, name=name)
 
 
 def main() -> None:
@@ -166,6 +177,7 @@ def main() -> None:
     parser.add_argument("--data", default="faces-celeb24-color")
     parser.add_argument("--noise", nargs="+", choices=NOISES, default=["photos-64"])
     parser.add_argument("--treatments", nargs="+", choices=TREATMENTS, default=list(TREATMENTS))
+    parser.add_argument("--epsilon", type=int, default=EPSILON)
     parser.add_argument("--exploiter", choices=list(ARCHITECTURES), default=recipe("photos").architecture)
     parser.add_argument("--epochs", type=int, default=recipe("photos").epochs)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -174,8 +186,18 @@ def main() -> None:
     for seed in options.seeds:
         for noise in options.noise:
             for treatment in options.treatments:
-                chosen = (options.data, noise, treatment, seed, options.exploiter, options.epochs, runtime)
-                name = f"packs/{options.data}/{noise}-{treatment}-{options.exploiter}-{seed}"
+                chosen = (
+                    options.data,
+                    noise,
+                    treatment,
+                    seed,
+                    options.epsilon,
+                    options.exploiter,
+                    options.epochs,
+                    runtime,
+                )
+                strength = f"{noise}-eps{options.epsilon}" if noise != "clean" else noise
+                name = f"packs/{options.data}/{strength}-{treatment}-{options.exploiter}-{seed}"
                 record = once(name, lambda chosen=chosen: trial(*chosen), runtime)
                 print(f"{name}: {record['last']} % (best {record['best']} %), PSNR {record['psnr']}", flush=True)
 

@@ -9,6 +9,7 @@ ARCHITECTURES = Registry(
     {
         "fast": Entry("unlearnable.models.fast:fast", "airbench-like: whitened patches, six 3x3 convolutions, 1.2 M"),
         "fast-small": Entry("unlearnable.models.fast:fast_small", "the same at half the width, 0.3 M"),
+        "resnet-small": Entry("unlearnable.models.resnet:resnet_small", "one block a stage, 16 to 128 wide, 0.3 M"),
         "resnet18": Entry("unlearnable.models.resnet:resnet18", "the paper's ResNet-18 with a CIFAR stem, 11.2 M"),
     },
     group="unlearnable.architectures",

@@ -51,10 +51,16 @@ PROTOCOLS = {
     ),
 }
 
+PROTOCOLS["other"] = Protocol(
+    images=5_000, exploiter=replace(PROTOCOLS["resnet18"].exploiter, architecture="vgg-small", epochs=8)
+)
+"""An architecture that is neither a surrogate nor whitened, cheap enough to be asked always."""
+
 NOISES: dict[str, Poison | None] = {
     "clean": None,
     "class-wise": ErrorMin(),
     "sample-wise": ErrorMin(scope="sample-wise"),
+    "sample-wise-one-network": ErrorMin(scope="sample-wise", surrogates=("fast-small",), rounds=2),
     "random-class-wise": RandomNoise(),
     "random-sample-wise": RandomNoise(scope="sample-wise"),
     "error-max-class-wise": ErrorMax(),

@@ -97,7 +97,15 @@ def test_error_max_raises_the_surrogates_error_and_stops_there(scope: Scope) -> 
 
 CRAFTS = {
     "class-wise": ErrorMin(epsilon=16, batch_size=128, steps=30, step=2),
-    "sample-wise": ErrorMin(epsilon=24, batch_size=128, scope="sample-wise", rounds=2, model_steps=3, stop_error=0),
+    "sample-wise": ErrorMin(
+        epsilon=24,
+        batch_size=128,
+        scope="sample-wise",
+        surrogates=("fast-small",),
+        rounds=2,
+        model_steps=3,
+        stop_error=0,
+    ),
     "control": RandomNoise(epsilon=16, scope="sample-wise"),
 }
 
@@ -122,12 +130,31 @@ def test_a_fresh_network_learns_from_random_noise_only(name: str) -> None:
         ({"step": 0.0}, "step must be positive"),
         ({"learning_rate": -1.0}, "learning_rate must be positive"),
         ({"stop_error": 1.0}, "stop_error must be a share"),
-        ({"surrogate": "resnet"}, "did you mean resnet18"),
+        ({"surrogates": ("resnet",)}, "did you mean resnet"),
+        ({"surrogates": ()}, "at least one architecture"),
     ],
 )
 def test_settings_out_of_range_are_errors(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ErrorMin(**settings).craft(images(), RUNTIME)
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
+def test_surrogates_take_turns(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.poisons import error_min
+
+    stepped: list[str] = []
+    real = error_min.model_step
+
+    def watched(model: torch.nn.Module, *rest: object) -> tuple[float, float]:
+        stepped.append(type(model).__name__)
+        return real(model, *rest)
+
+    monkeypatch.setattr(error_min, "model_step", watched)
+    settings = {"scope": scope, "steps": 4, "rounds": 4, "model_steps": 1, "noise_steps": 1, "stop_error": 0}
+    ErrorMin(surrogates=("fast-small", "resnet-small"), **settings).craft(images(), RUNTIME)
+    assert sorted(stepped) == ["Fast", "Fast", "ResNet", "ResNet"]
+    assert stepped[0] == stepped[2] != stepped[1]
 
 
 def test_steps_scale_with_epsilon_unless_given() -> None:

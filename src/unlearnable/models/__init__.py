@@ -11,6 +11,7 @@ ARCHITECTURES = Registry(
         "fast-small": Entry("unlearnable.models.fast:fast_small", "the same at half the width, 0.3 M"),
         "resnet-small": Entry("unlearnable.models.resnet:resnet_small", "one block a stage, 16 to 128 wide, 0.3 M"),
         "resnet18": Entry("unlearnable.models.resnet:resnet18", "the paper's ResNet-18 with a CIFAR stem, 11.2 M"),
+        "vgg-small": Entry("unlearnable.models.vgg:vgg_small", "plain: six 3x3 convolutions in three stages, 0.3 M"),
     },
     group="unlearnable.architectures",
 )

@@ -11,8 +11,8 @@ names = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=20, uniqu
 def test_slots_are_distinct_and_do_not_depend_on_the_order(categories: list[str], key: bytes, seed) -> None:
     codes = assign(categories, owner_key=key, slots=20)
     assert len(set(codes.values())) == len(categories)
-    assert all(0 <= code < 160 for code in codes.values())
-    assert len({code % 20 for code in codes.values()}) == len(categories)
+    assert all(code >= 0 for code in codes.values())
+    assert all(code < 20 for code in codes.values())
     mixed = list(categories)
     seed.shuffle(mixed)
     assert assign(mixed, owner_key=key, slots=20) == codes
@@ -20,10 +20,10 @@ def test_slots_are_distinct_and_do_not_depend_on_the_order(categories: list[str]
 
 def test_a_name_keeps_its_slot_in_every_run_of_one_owner() -> None:
     alone = assign(["me"], owner_key=b"key", slots=64)
-    assert alone == {"me": 325}
+    assert alone == {"me": 5}
     assert assign(["me"], owner_key=b"key", slots=64) == alone
     others = {assign(["me"], owner_key=bytes([number]), slots=64)["me"] for number in range(50)}
-    assert len(others) > 40
+    assert len(others) > 20
 
 
 def test_earlier_slots_are_kept() -> None:

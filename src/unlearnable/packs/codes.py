@@ -24,10 +24,10 @@ def assign(
 ) -> dict[str, int]:
     """Give each category a code of its own: a slot, and one of SYMMETRIES, as symmetry * slots + slot.
 
-    The code is BLAKE2b(category, key) mod the number of codes. Where two categories of one run meet in a slot, the one
-    whose hash is larger moves on to the next free slot, so the outcome depends on the set of names and not on their
-    order. Only when all slots are taken do categories share one, with different symmetries. Categories in `taken` keep
-    their code, whatever the key.
+    The code is BLAKE2b(category, key) mod the number of slots. Where two categories of one run meet, the one whose hash
+    is larger moves on to the next free slot, so the outcome depends on the set of names and not on their order. Only
+    when all slots are taken are symmetries used, because noise that was turned is a little weaker than noise as it was
+    found (docs/packs.md). Categories in `taken` keep their code, whatever the key.
 
     Args:
         categories: the names.
@@ -55,13 +55,11 @@ def assign(
         )
     full = {code % slots for code in used}
     for name in new:
-        code = _hash(name, owner_key) % total
+        code = _hash(name, owner_key) % slots
         if len(full) < slots:
-            row = code % slots
-            while row in full:
-                row = (row + 1) % slots
-            code = code - code % slots + row
-            full.add(row)
+            while code in full:
+                code = (code + 1) % slots
+            full.add(code)
         while code in used:
             code = (code + 1) % total
         used.add(code)

@@ -59,6 +59,7 @@ PROTOCOLS["other"] = Protocol(
 NOISES: dict[str, Poison | None] = {
     "clean": None,
     "class-wise": ErrorMin(),
+    "class-wise-any-frequency": ErrorMin(cycles=1000),
     "sample-wise": ErrorMin(scope="sample-wise"),
     "sample-wise-one-network": ErrorMin(scope="sample-wise", surrogates=("fast-small",), rounds=2),
     "random-class-wise": RandomNoise(),

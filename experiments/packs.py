@@ -32,7 +32,9 @@ from unlearnable.training import fit, recipe
 
 DATA = Path(os.environ.get("UNLEARNABLE_DATA", RESULTS.parents[1] / "shared" / "data"))
 SIZE = 72
-TREATMENTS = ("plain", "grey", "half", "jpeg75", "half-jpeg75", "jpeg10")
+TREATMENTS = ("plain", "grey", "half", "jpeg75", "half-jpeg75", "jpeg10", "without-colour")
+"""What the scraper does to the files; `without-colour`: the originals were grey before they were protected."""
+
 PACKS = ("photos-64", "photos-64-grey")
 NOISES = (
     "clean",
@@ -53,6 +55,8 @@ def trial(
 ) -> dict[str, Any]:
     """Protect, treat, train, test; seed draws the codes, the controls and the training, not the split."""
     train, test, labels, rows, classes = _photos(data)
+    if treatment == "without-colour":
+        train, test = ([replace(one, pixels=_treated(one.pixels, "grey")) for one in part] for part in (train, test))
     bank = _noise(noise, len(classes), seed)
     files = [
         published(photo, None if bank is None else bank[label], epsilon)

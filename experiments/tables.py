@@ -54,9 +54,12 @@ def error_min() -> str:
 
 
 def _noise(trial: dict[str, Any]) -> str:
-    """Name a trial's noise; those of the first version, which had one surrogate, say so by their parameters."""
-    one = trial["noise"] == "sample-wise" and "surrogate" in trial["poison"]
-    return "sample-wise-one-network" if one else trial["noise"]
+    """Name a trial's noise; what earlier versions did under the same name is told by the parameters."""
+    if trial["noise"] == "sample-wise" and "surrogate" in trial["poison"]:
+        return "sample-wise-one-network"
+    if trial["noise"] == "class-wise" and "cycles" not in trial["poison"]:
+        return "class-wise-any-frequency"
+    return str(trial["noise"])
 
 
 def fast_cifar10() -> str:

@@ -12,6 +12,9 @@ from unlearnable import __version__
 from unlearnable.cli import doctor
 from unlearnable.cli._app import run
 from unlearnable.cli._options import OWNER_KEY
+from unlearnable.imageset import ImageSet
+from unlearnable.packs import load_pack
+from unlearnable.poisons.slots import SlotNoise
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +137,29 @@ def test_too_few_photos_for_a_proof(photos: Path, capsys: pytest.CaptureFixture[
     said = capsys.readouterr().err
     assert "6 protected photos in 2 categories" in said
     assert "--with FOLDER" in said
+
+
+@pytest.mark.parametrize(("extra", "channels"), [([], 4), (["--grey"], 3)])
+def test_pack_build(photos: Path, monkeypatch: pytest.MonkeyPatch, extra: list[str], channels: int) -> None:
+    """The searches themselves have tests of their own; here the verb keeps what they find."""
+    settings = []
+
+    def found(self: SlotNoise, data: ImageSet, *_: object) -> np.ndarray:
+        settings.append((data.pixels.shape, self.steps, self.grey_steps))
+        return np.full((len(data.classes), *data.pixels.shape[1:]), 3.0 + data.pixels.shape[1])
+
+    monkeypatch.setattr(SlotNoise, "run", found)
+    file = photos.with_name("mine.safetensors")
+    assert run(["pack", "build", str(photos), "-o", str(file), "--slots", "5", "--licence", "CC0", *extra]) == 0
+    pack = load_pack(file)
+    assert (pack.slots, pack.licence, pack.source) == (5, "CC0", photos.name)
+    assert pack.noise.bank.shape == (5, channels, 64, 64)
+    assert set(np.unique(pack.noise.bank[:, :3])) == {6}
+    colour = ((6, 3, 64, 64), 500, 600 if extra else 0)
+    assert settings == ([colour] if extra else [colour, ((6, 1, 64, 64), 600, 0)])
+    target = photos.with_name("with-it")
+    assert run(["protect", str(photos), "-o", str(target), "--pack", str(file), "--jobs", "1"]) == 0
+    assert run(["pack", "build", str(photos), "-o", str(file)]) == 2
 
 
 def test_pack_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:

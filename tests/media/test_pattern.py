@@ -46,6 +46,16 @@ def test_added_noise_is_the_clipped_sum(rng, dtype):
     np.testing.assert_array_equal(add(pixels, pattern), expected)
 
 
+def test_a_fourth_channel_is_for_photos_without_colour(rng):
+    noise = random_noise(rng, channels=4)
+    colour = full(fit(noise, (8, 8), "RGB", grey=False), 8)
+    np.testing.assert_array_equal(colour, noise[:3].transpose(1, 2, 0))
+    np.testing.assert_array_equal(full(fit(noise, (8, 8), "L", grey=True), 8)[..., 0], noise[3])
+    np.testing.assert_array_equal(full(fit(noise, (8, 8), "RGB", grey=True), 8), noise[3, ..., None].repeat(3, 2))
+    luma = np.tensordot((0.299, 0.587, 0.114), noise[:3].astype(float), axes=1)
+    np.testing.assert_array_equal(full(fit(noise[:3], (8, 8), "L", grey=True), 8)[..., 0], np.rint(luma))
+
+
 def test_noise_of_the_photos_own_size_is_laid_on_as_it_is(rng):
     noise = random_noise(rng)
     np.testing.assert_array_equal(full(fit(noise, (8, 8), "RGB", grey=False), 8), noise.transpose(1, 2, 0))

@@ -19,9 +19,9 @@ def test_the_bundled_pack_is_there_and_useful() -> None:
     pack = load_pack("photos-64")
     assert pack.slots >= 64
     assert pack.codes == 8 * pack.slots
-    assert pack.noise.bank.shape[1:] == (3, 64, 64)
+    assert pack.noise.bank.shape[1:] == (4, 64, 64)
     assert pack.noise.budget == Budget(epsilon=8)
-    assert np.abs(pack.noise.bank.astype(int)).mean() > 2
+    assert (np.abs(pack.noise.bank.astype(int)).mean((0, 2, 3)) > 2).all()
     assert "CC BY" in pack.licence
     flat = pack.noise.bank.reshape(pack.slots, -1).astype(float)
     alike = np.corrcoef(flat) - np.eye(pack.slots)
@@ -36,6 +36,18 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert (noise_of(pack, 3) == noise().bank[3]).all()
     with pytest.raises(PackError, match=r"codes 0\.\.31; got 32"):
         noise_of(pack, 32)
+
+
+def test_noise_for_photos_without_colour_is_a_fourth_channel(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    grey = noise(channels=1)
+    save_pack(file, noise(), source="", licence="", grey=grey)
+    pack = load_pack(file)
+    assert (pack.noise.bank[:, 3] == grey.bank[:, 0]).all()
+    assert (noise_of(pack, 3)[3] == grey.bank[3, 0]).all()
+    assert '"method": "slots"' in pack.noise.notes["grey"]
+    with pytest.raises(PackError, match="slots and size and one channel"):
+        save_pack(file, noise(), source="", licence="", grey=noise())
 
 
 def test_every_code_has_noise_of_its_own_that_its_mirror_image_is_not(tmp_path: Path) -> None:

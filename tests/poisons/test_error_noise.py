@@ -1,5 +1,6 @@
 """Error-minimizing noise hides the images from fresh networks; error-maximizing noise is its opposite."""
 
+import math
 import re
 
 import numpy as np
@@ -11,6 +12,7 @@ from unlearnable._types import Progress, Scope
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons import POISONS
+from unlearnable.poisons._bilevel import smoothed
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.random import RandomNoise
@@ -96,7 +98,7 @@ def test_error_max_raises_the_surrogates_error_and_stops_there(scope: Scope) -> 
 
 
 CRAFTS = {
-    "class-wise": ErrorMin(epsilon=16, batch_size=128, steps=30, step=2),
+    "class-wise": ErrorMin(epsilon=16, batch_size=128, steps=30, step=2, cycles=100),
     "sample-wise": ErrorMin(
         epsilon=24,
         batch_size=128,
@@ -129,6 +131,7 @@ def test_a_fresh_network_learns_from_random_noise_only(name: str) -> None:
         ({"batch_size": 1}, "batch_size must be at least 2"),
         ({"step": 0.0}, "step must be positive"),
         ({"learning_rate": -1.0}, "learning_rate must be positive"),
+        ({"cycles": 0.5}, "cycles must be at least 1"),
         ({"stop_error": 1.0}, "stop_error must be a share"),
         ({"surrogates": ("resnet",)}, "did you mean resnet"),
         ({"surrogates": ()}, "at least one architecture"),
@@ -155,6 +158,37 @@ def test_surrogates_take_turns(scope: Scope, monkeypatch: pytest.MonkeyPatch) ->
     ErrorMin(surrogates=("fast-small", "resnet-small"), **settings).craft(images(), RUNTIME)
     assert sorted(stepped) == ["Fast", "Fast", "ResNet", "ResNet"]
     assert stepped[0] == stepped[2] != stepped[1]
+
+
+def wave(cycles: int, height: int, width: int) -> torch.Tensor:
+    """A wave along the width, the same in every row."""
+    return torch.cos(2 * math.pi * cycles * torch.arange(width) / width).expand(1, 2, height, width)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (10, 17)])
+def test_smoothed_keeps_slow_changes_and_nothing_else(height: int, width: int) -> None:
+    for cycles in (0, 1, 3):
+        torch.testing.assert_close(smoothed(wave(cycles, height, width), 3), wave(cycles, height, width))
+    for cycles in (4, 6):
+        assert smoothed(wave(cycles, height, width), 3).abs().max() < 1e-5
+    assert smoothed(wave(4, height, width).transpose(2, 3), 3).abs().max() < 1e-5
+    gradient = torch.randn(3, 1, height, width)
+    assert smoothed(gradient, math.inf) is gradient
+    assert not smoothed(torch.zeros(1, 1, height, width), 3).any()
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
+def test_noise_of_few_cycles_is_smoother(scope: Scope) -> None:
+    def roughness(cycles: float) -> float:
+        bank = ErrorMin(scope=scope, cycles=cycles, **QUICK["error-min"]).craft(images(size=24), RUNTIME).bank
+        return np.diff(bank.astype(float), axis=3).std() / bank.std()
+
+    assert roughness(2) < 0.7 * roughness(100)
+
+
+def test_class_wise_noise_is_smooth_unless_asked() -> None:
+    assert ErrorMin().highest == 8
+    assert ErrorMin(cycles=9).highest == 9
 
 
 def test_steps_scale_with_epsilon_unless_given() -> None:

@@ -5,7 +5,7 @@ from PIL import Image
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._slots import load_photos
+from unlearnable.poisons._slots import in_grey, load_photos
 from unlearnable.poisons.slots import SlotNoise
 
 TINY = {"steps": 12, "batch_size": 24, "jpeg": 0.3}
@@ -66,6 +66,13 @@ def test_every_network_learns_the_noise() -> None:
     for values in losses.values():
         assert len(values) == 60
         assert np.mean(values[-8:]) < 0.8 * np.log(4)
+
+
+def test_in_grey() -> None:
+    data = photos()
+    luma = np.tensordot(data.pixels.astype(float), (0.299, 0.587, 0.114), axes=([1], [0]))
+    assert np.abs(in_grey(data).pixels[:, 0] - luma).max() <= 0.51
+    assert (in_grey(in_grey(data)).pixels == in_grey(data).pixels).all()
 
 
 def test_load_photos(tmp_path) -> None:

@@ -96,7 +96,8 @@ def _prove(output: Path, device: str, quiet: bool) -> dict[str, Any]:
 
     runtime = Runtime.auto(device)
     train, test = load("digits", size=SIZE), load("digits", split="test", size=SIZE)
-    poison = ErrorMin(epsilon=EPSILON, scope="class-wise", steps=STEPS, batch_size=BATCH)
+    # all frequencies: strokes are slow changes themselves, and slow noise would be learned no sooner
+    poison = ErrorMin(epsilon=EPSILON, scope="class-wise", steps=STEPS, batch_size=BATCH, cycles=2 * SIZE)
     with progress("crafting", quiet=quiet) as report:
         noise = poison.craft(train, runtime, report)
     noise.save(output / "digits.safetensors")

@@ -61,6 +61,7 @@ def show(
         "method": noise.method,
         **{f"  {name}": value for name, value in noise.parameters.items()},
         "seed": noise.seed,
+        "for photos without colour": "a fourth channel" if noise.bank.shape[1] == 4 else "the luma of the colours",
         "made on": chosen.source,
         "licence": chosen.licence,
         "created": chosen.created,
@@ -84,7 +85,7 @@ def build(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The pack to write, .safetensors.")],
     grey: Annotated[
-        bool, Parameter(negative="", help="Search in grey first: holds in grey photos too, and less well in others.")
+        bool, Parameter(negative="", help="Search in grey first: holds when turned grey too, and less well in colour.")
     ] = False,
     slots: Annotated[int, Parameter(help="How many categories it can tell apart.")] = 64,
     source: Annotated[
@@ -98,7 +99,7 @@ def build(
     """Make a pack from any photos: minutes on a laptop."""
     from unlearnable._runtime import Runtime
     from unlearnable.packs import save_pack
-    from unlearnable.poisons._slots import load_photos
+    from unlearnable.poisons._slots import in_grey, load_photos
     from unlearnable.poisons.slots import SlotNoise
 
     if output.suffix != ".safetensors":
@@ -106,9 +107,14 @@ def build(
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
     data = load_photos(photos, slots)
+    runtime = Runtime.auto(device)
     with progress("crafting", quiet=quiet) as report:
-        noise = SlotNoise(grey_steps=GREY_STEPS if grey else 0, seed=seed).craft(data, Runtime.auto(device), report)
-    save_pack(output, noise, source=source or data.name, licence=licence)
+        noise = SlotNoise(grey_steps=GREY_STEPS if grey else 0, seed=seed).craft(data, runtime, report)
+    without_colour = None
+    if not grey:
+        with progress("crafting for photos without colour", quiet=quiet) as report:
+            without_colour = SlotNoise(steps=GREY_STEPS, seed=seed).craft(in_grey(data), runtime, report)
+    save_pack(output, noise, source=source or data.name, licence=licence, grey=without_colour)
     if not quiet:
         say(f"{slots} slots written to {output}; use it with: unlearnable protect … --pack {output}")
     return OK

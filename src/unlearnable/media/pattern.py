@@ -16,6 +16,7 @@ from PIL import Image
 from unlearnable.media.picture import Alpha, Mode, Samples
 
 LUMA = (0.299, 0.587, 0.114)
+COLOURS = 3
 LEVEL = {8: 1, 16: 257}  # one pixel level (1/255 of the range) in sample steps, by depth
 BAND = 16  # rows worked on at a time, so that they stay in the processor's cache
 KEPT = 8  # patterns a process remembers, 6 MB each at 12 megapixels
@@ -45,9 +46,9 @@ def fit(
 ) -> Pattern:
     r"""The noise for a photo of `size` (width, height) and `mode`, times `scale`, rounded to whole levels.
 
-    $|\delta| \le \operatorname{round}(\text{scale} \cdot \max|\text{noise}|)$ always. `grey` noise is the luma of
-    the colours and equal in all channels. CMYK ink is the photo's negative, so C, M, Y get $-\delta_{RGB}$
-    and K nothing: the displayed colour moves by at most $|\delta|$.
+    $|\delta| \le \operatorname{round}(\text{scale} \cdot \max|\text{noise}|)$ always. A `grey` photo gets the fourth
+    channel of the noise, or the luma of its colours where there is none, equal in all channels. CMYK ink is the
+    photo's negative, so C, M, Y get $-\delta_{RGB}$ and K nothing: the displayed colour moves by at most $|\delta|$.
     """
     shape = (noise.shape[0], noise.shape[1], noise.shape[2])
     return _enlarged(noise.tobytes(), shape, size, mode, grey, scale)
@@ -61,9 +62,8 @@ def _enlarged(
     noise = np.frombuffer(content, dtype=np.int8).reshape(shape)
     width, height = size
     levels = noise.astype(np.float64) * scale
-    if grey:
-        weights = LUMA if levels.shape[0] == 3 else (1 / levels.shape[0],) * levels.shape[0]
-        levels = np.tensordot(weights, levels, axes=1)[None]
+    colours, own = levels[:COLOURS], levels[COLOURS:]
+    levels = colours if not grey else own if len(own) else _luma(colours)
     largest = np.rint(np.abs(levels).max(initial=0))
     rows = min(height, STEPS * levels.shape[1])
     planes = np.stack([_resized(plane, (width, rows)) for plane in levels], axis=2)
@@ -74,6 +74,11 @@ def _enlarged(
         whole = np.concatenate([-whole, np.zeros_like(whole[..., :1])], axis=2)
     first_rows = -(-(np.arange(rows + 1) * 2 * height - rows) // (2 * rows))
     return Pattern(rows=np.ascontiguousarray(whole), edges=first_rows.clip(0, height))
+
+
+def _luma(levels: Float[np.ndarray, "c h w"]) -> Float[np.ndarray, "1 h w"]:
+    weights = LUMA if len(levels) == COLOURS else (1 / len(levels),) * len(levels)
+    return np.tensordot(weights, levels, axes=1)[None]
 
 
 def _resized(plane: Float[np.ndarray, "h w"], size: tuple[int, int]) -> Float[np.ndarray, "rows width"]:

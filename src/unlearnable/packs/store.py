@@ -1,5 +1,6 @@
 """Packs on disk: class-wise perturbations whose rows are slots for categories that are not known yet."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
@@ -14,6 +15,7 @@ from unlearnable.perturbation import Additive, PerturbationFileError
 
 DEFAULT = "photos-64"
 SUFFIX = ".safetensors"
+CHANNELS = (3, 4)
 
 
 class PackError(ValueError):
@@ -26,7 +28,8 @@ class Pack:
 
     Args:
         name: what reports call it.
-        noise: class-wise δ [slots 3 s s]; its index names the slots.
+        noise: class-wise δ [slots 4 s s]; its index names the slots. Red, green and blue, and a fourth channel that
+            photos without colour get; packs of three channels give them the luma of the colours.
     """
 
     name: str
@@ -82,18 +85,23 @@ def load_pack(name: str | Path) -> Pack:
     return _read(path, path.stem)
 
 
-def save_pack(path: Path, noise: Additive, *, source: str, licence: str) -> None:
-    """Write class-wise noise as a pack.
+def save_pack(path: Path, noise: Additive, *, source: str, licence: str, grey: Additive | None = None) -> None:
+    """Write class-wise noise as a pack; `grey` is noise of one channel, slot by slot, for photos without colour.
 
     Raises:
-        PackError: the noise is not class-wise RGB.
+        PackError: the noise is not class-wise RGB, or `grey` does not fit it.
     """
-    _require_slots(noise, path)
     notes = {"source": source, "licence": licence, "created": datetime.now(UTC).date().isoformat()}
+    if grey is not None:
+        if grey.index != noise.index or grey.bank.shape[1] != 1 or grey.bank.shape[2:] != noise.bank.shape[2:]:
+            raise PackError("the noise for photos without colour must have the pack's slots and size and one channel")
+        noise = replace(noise, bank=np.concatenate([noise.bank, grey.bank], axis=1))
+        notes["grey"] = json.dumps({"method": grey.method, "seed": grey.seed, **grey.parameters}, sort_keys=True)
+    _require_slots(noise, path)
     replace(noise, notes=notes).save(path)
 
 
-def noise_of(pack: Pack, code: int) -> Int8[np.ndarray, "3 s s"]:
+def noise_of(pack: Pack, code: int) -> Int8[np.ndarray, "c s s"]:
     """Return the noise of one code (symmetry * slots + slot), in levels at the pack's ε.
 
     Raises:
@@ -114,6 +122,6 @@ def _read(path: Path, name: str) -> Pack:
 
 
 def _require_slots(noise: Additive, path: Path) -> None:
-    if noise.scope != "class-wise" or noise.bank.shape[1] != 3:
+    if noise.scope != "class-wise" or noise.bank.shape[1] not in CHANNELS:
         shape = "x".join(str(side) for side in noise.bank.shape)
         raise PackError(f"{path} is not a pack: it holds {noise.scope} noise {shape}, a pack is class-wise RGB")

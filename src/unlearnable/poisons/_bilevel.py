@@ -1,5 +1,7 @@
 """What bilevel searches share: the surrogate's steps on θ and the sign steps on δ, as functions of tensors."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
@@ -51,6 +53,20 @@ def model_step(
     return loss.item(), (logits.argmax(1) != labels).float().mean().item()
 
 
+def smoothed(gradient: Float[Tensor, "n c h w"], cycles: float) -> Float[Tensor, "n c h w"]:
+    """Keep of each image's gradient the frequencies of up to `cycles` per image; infinity keeps all, untouched.
+
+    Networks of every kind learn slow changes first, so noise that is made of them is no one network's own.
+    """
+    height, width = gradient.shape[2:]
+    if cycles >= math.hypot(height, width):
+        return gradient
+    down = torch.fft.fftfreq(height, 1 / height, device=gradient.device)
+    across = torch.fft.rfftfreq(width, 1 / width, device=gradient.device)
+    kept = torch.hypot(down[:, None], across) <= cycles
+    return torch.fft.irfft2(torch.fft.rfft2(gradient.float()) * kept, s=(height, width))
+
+
 def noise_steps(
     model: nn.Module,
     images: UInt8[Tensor, "b c h w"],
@@ -61,8 +77,11 @@ def noise_steps(
     epsilon: float,
     step: float,
     steps: int,
+    cycles: float = math.inf,
 ) -> tuple[Float[Tensor, "b c h w"], float]:
     """Take sign steps δ <- clip(δ - step sign(∇_δ L), -ε, ε) with θ frozen, in eval mode; `step` < 0 ascends.
+
+    Of the gradient, frequencies of up to `cycles` per image count.
 
     Returns:
         The new δ in levels, and the share of wrong predictions before the last step.
@@ -74,7 +93,7 @@ def noise_steps(
             logits = model(perturbed(images, levels))
         loss = F.cross_entropy(logits.float(), labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, levels)
-        levels = (levels.detach() - step * gradient.sign()).clamp(-epsilon, epsilon)
+        levels = (levels.detach() - step * smoothed(gradient, cycles).sign()).clamp(-epsilon, epsilon)
         wrong = (logits.argmax(1) != labels).float().mean().item()
     return levels.detach(), wrong
 

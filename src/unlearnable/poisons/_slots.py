@@ -96,6 +96,23 @@ def learners(photos: UInt8[Tensor, "n c h w"], slots: int, runtime: Runtime) -> 
     )
 
 
+def grey(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
+    """Return the luma of colour images."""
+    if images.shape[1] == 1:
+        return images
+    return (images * torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def luma(photos: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n 1 h w"]:
+    """Return the luma of stored photos."""
+    return torch.cat([grey(part.float()).round().to(torch.uint8) for part in torch.split(photos, 500)])
+
+
+def in_grey(data: ImageSet) -> ImageSet:
+    """Return the photos with one channel, to search noise for photos without colour on."""
+    return data.with_pixels(luma(torch.from_numpy(data.pixels)).numpy())
+
+
 def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:
     """Load photos for a pack, from a folder or a Parquet file: every photo whole, at `size`; classes are the slots.
 

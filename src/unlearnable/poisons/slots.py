@@ -14,7 +14,7 @@ from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import Poison
 from unlearnable.poisons._jpeg import UNIT, compressed
-from unlearnable.poisons._slots import LUMA, learners, transformed
+from unlearnable.poisons._slots import grey, learners, luma, transformed
 from unlearnable.training.fit import TrainingDivergedError
 from unlearnable.training.memory import keep_memory
 
@@ -42,7 +42,8 @@ class SlotNoise(Poison):
     move red and green, which is nearly all of the luma; then the two in colour move blue, which is next to none of it,
     and find red and green as they are. That noise stays when a photo is turned grey, and is weaker otherwise.
 
-    Classes of the data are the slots; its labels are not used. Photos of one channel have the grey search alone.
+    Classes of the data are the slots; its labels are not used. Photos of one channel have the grey search alone,
+    of `steps` steps: the noise for photos without colour.
 
     What it reaches is in `results/packs` and `results/proofs`; what was tried on the way in `docs/packs.md`.
 
@@ -135,7 +136,7 @@ class _Search:
     ) -> None:
         self.poison, self.phase, self.photos, self.levels = poison, phase, photos, levels
         self.generator, self.runtime = generator, runtime
-        self.learners = learners(_luma(photos) if phase.luma else photos, len(levels), runtime)
+        self.learners = learners(luma(photos) if phase.luma else photos, len(levels), runtime)
         self.averages = [torch.zeros_like(levels) for _ in self.learners]
 
     def step(self, number: int) -> tuple[str, float]:
@@ -168,7 +169,7 @@ class _Search:
         noise = (amplitude * levels).index_select(0, slots)
         images = ((self.photos[rows].float() + noise) / 255).clamp(0, 1)
         if phase.luma:
-            images = _grey(images)
+            images = grey(images)
         if self._chance() < poison.jpeg:
             images = self._stored(images)
         return transformed(images, poison.crop_area, poison.blur, generator), slots
@@ -192,13 +193,3 @@ class _Search:
         average.lerp_(gradient / size, 1 - poison.momentum)
         moved = self.levels - poison.step * average.sign() * self.phase.moved
         self.levels = moved.clamp(-poison.epsilon, poison.epsilon)
-
-
-def _grey(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
-    if images.shape[1] == 1:
-        return images
-    return (images * torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
-
-
-def _luma(photos: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n 1 h w"]:
-    return torch.cat([_grey(part.float()).round().to(torch.uint8) for part in torch.split(photos, 500)])

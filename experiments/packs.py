@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=2 python -m experiments.packs --exploiter resnet18 --epochs 12 --treatments plain
 
 Each trial protects every full-resolution training photo as `protect` does, treats the published file as a scraper
-would, and trains the `photos` recipe (or another architecture in it) from scratch. One JSON per trial in
+would, and trains from scratch: the `photos` recipe, or another architecture. One JSON per trial in
 results/packs/<data>/; trials that have one are skipped, so a stopped run goes on where it was. Needs UNLEARNABLE_DATA.
 The packs themselves are made by `unlearnable pack build`; docs/packs.md has the commands.
 """
@@ -28,7 +28,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.media import Picture
 from unlearnable.models import ARCHITECTURES
 from unlearnable.packs import load_pack, noise_of
-from unlearnable.training import fit, recipe
+from unlearnable.training import Recipe, fit, recipe
 
 DATA = Path(os.environ.get("UNLEARNABLE_DATA", RESULTS.parents[1] / "shared" / "data"))
 SIZE = 72
@@ -66,7 +66,7 @@ def trial(
     treated = [_treated(photo, treatment) for photo in files]
     # the exploiter who drops colour also tests in grey, which is the stronger choice
     kept = [_treated(photo.pixels, treatment if treatment == "grey" else "plain") for photo in test]
-    chosen = replace(recipe("photos"), architecture=architecture, epochs=epochs)
+    chosen = _recipe(architecture, epochs)
     history = fit(
         _image_set(treated, labels[rows[0]], classes, "train"),
         test=_image_set(kept, labels[rows[1]], classes, "test"),
@@ -88,6 +88,18 @@ def trial(
         "recipe": asdict(chosen),
         **curve(history),
     }
+
+
+def _recipe(architecture: str, epochs: int) -> Recipe:
+    """Return the `photos` recipe for its own network; for others the paper's optimiser, with the same crops and size.
+
+    The rates of `photos` are those of a whitened network: a ResNet-18 does not learn with them.
+    """
+    photos = recipe("photos")
+    if architecture == photos.architecture:
+        return replace(photos, epochs=epochs)
+    seen = {name: getattr(photos, name) for name in ("augment", "crop_area", "image_size")}
+    return replace(recipe("reference"), architecture=architecture, epochs=epochs, **seen)
 
 
 def decoded(name: str) -> tuple[list[Picture], np.ndarray]:

@@ -10,13 +10,15 @@ import torch
 
 from benchmarks._measure import clock, machine, matmul_rate, operations, rate, write
 from unlearnable._runtime import Runtime
-from unlearnable.poisons._bilevel import Frozen, model_step, noise_steps, perturbed, surrogate_optimiser
+from unlearnable.poisons._bilevel import Frozen, model_step, noise_steps, perturbed, smoothed, surrogate_optimiser
+from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.training.fit import build
 from unlearnable.training.memory import keep_memory
 
 SETTINGS = [
     ("fast-small", 500, 32),
     ("fast-small", 500, 64),
+    ("resnet-small", 500, 32),
     ("fast", 500, 32),
     ("resnet18", 64, 32),
 ]
@@ -38,7 +40,9 @@ def rows(
 
     def joint() -> None:
         levels = classes.clone().requires_grad_()
-        model_step(model, optimiser, perturbed(images, levels[labels]), labels, runtime)
+        model_step(model, optimiser, perturbed(images, levels.index_select(0, labels)), labels, runtime)
+        assert levels.grad is not None
+        smoothed(levels.grad, ErrorMin().highest).sign()
 
     def alone() -> None:
         noise_steps(model, images, single, labels, runtime, epsilon=8, step=3, steps=1)

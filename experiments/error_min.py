@@ -56,6 +56,8 @@ PROTOCOLS["other"] = Protocol(
 )
 """An architecture that is neither a surrogate nor whitened, cheap enough to be asked always."""
 
+PROTOCOLS["full-other"] = Protocol(images=50_000, exploiter=replace(PROTOCOLS["other"].exploiter, epochs=3))
+
 NOISES: dict[str, Poison | None] = {
     "clean": None,
     "class-wise": ErrorMin(),

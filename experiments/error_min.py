@@ -56,6 +56,9 @@ PROTOCOLS["other"] = Protocol(
 )
 """An architecture that is neither a surrogate nor whitened, cheap enough to be asked always."""
 
+PROTOCOLS["resnet18-long"] = replace(
+    PROTOCOLS["resnet18"], exploiter=replace(PROTOCOLS["resnet18"].exploiter, epochs=8)
+)
 PROTOCOLS["full-other"] = Protocol(images=50_000, exploiter=replace(PROTOCOLS["other"].exploiter, epochs=3))
 
 NOISES: dict[str, Poison | None] = {

@@ -46,8 +46,9 @@ def error_min() -> str:
         "could get. The exploiter starts from fresh weights and another seed than the surrogate. `class-wise` and\n"
         "`sample-wise` are error-minimizing; the surrogate of `class-wise` and `sample-wise-one-network` has the\n"
         "architecture fast-small, `sample-wise` searches with fast-small and resnet-small in turn.\n"
-        "Seconds of processor time (sum over threads); wall times are in the trials,\n"
-        f"most of a machine that other work shared. {machine(trials(RESULTS / 'error_min')[0])}\n\n"
+        "`class-wise` moves δ by slow changes of the gradient only, up to 8 cycles per image; `any-frequency` by all.\n"
+        "Seconds of processor time, summed over threads; wall times are in the trials, most of them on a\n"
+        f"machine that other work shared. {machine(trials(RESULTS / 'error_min')[0])}\n\n"
         "| images | exploiter | noise | last | best | training accuracy | crafting, CPU s | seeds |\n"
         "|---|---|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
     )

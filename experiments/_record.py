@@ -54,7 +54,7 @@ def curve(history: History) -> dict[str, Any]:
 
 def _rounded(epoch: Epoch) -> dict[str, Any]:
     values = asdict(epoch)
-    del values["test_accs"]
+    del values["test_accs"], values["confusions"]
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
 
 

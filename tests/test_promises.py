@@ -11,8 +11,8 @@ import pytest
 
 import unlearnable
 from unlearnable import Additive, Budget, ImageSet, Runtime
-from unlearnable.evaluation import trial as trial_module
-from unlearnable.evaluation.trial import Trial
+from unlearnable.evaluation import exploit as trial_module
+from unlearnable.evaluation.exploit import Training
 from unlearnable.exploiters import COUNTERMEASURES, Countermeasure
 from unlearnable.training.fit import fit
 from unlearnable.training.recipes import recipe
@@ -28,7 +28,7 @@ class Spy(Countermeasure):
     name = "spy"
     seen: dict[str, Any] = field(default_factory=dict)
 
-    def sanitize(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def sanitize(self, pixels: np.ndarray, labels: np.ndarray, runtime: Runtime) -> np.ndarray:
         self.seen["pixels"], self.seen["labels"] = pixels.copy(), labels.copy()
         return pixels
 
@@ -58,7 +58,7 @@ def test_evaluation_sees_exactly_the_published_bytes(monkeypatch: pytest.MonkeyP
     spy = Spy()
     monkeypatch.setattr(trial_module, "find_countermeasure", lambda name: spy)
     published = half_noise().apply(images())
-    Trial(row="protected", train=published, test=images(1), recipe=RECIPE).run(Runtime.auto("cpu"))
+    Training(row="protected", train=published, test=images(1), recipe=RECIPE).run(Runtime.auto("cpu"))
     assert spy.seen["pixels"].dtype == np.uint8
     assert (spy.seen["pixels"] == published.pixels).all()
     # whoever changes what is applied, hashed or drawn here changes every published number
@@ -84,7 +84,9 @@ def test_a_countermeasure_cannot_know_clean_data_or_the_poison(name: str) -> Non
     """Its hooks get the training images, labels and model, nothing else; its settings are plain numbers."""
     kind = COUNTERMEASURES.get(name)
     allowed = {
-        "sanitize": ["self", "pixels", "labels"],
+        "recipe": ["self", "recipe"],
+        "sanitize": ["self", "pixels", "labels", "runtime"],
+        "network": ["self", "model", "images", "labels", "runtime"],
         "augment": ["self", "images", "labels"],
         "loss": ["self", "model", "images", "targets"],
     }

@@ -48,6 +48,8 @@ class Registry:
         Raises:
             ValueError: no such name; the message lists near ones.
         """
+        if name in self.entries:
+            return self.entries[name]
         known = {**self._outside(), **self.entries}
         if name not in known:
             raise ValueError(unknown(self.kind, name, known))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from unlearnable import ImageSet, Runtime
+from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.proof import Plan, Row, prove
-from unlearnable.evaluation.trial import Trial
 from unlearnable.training.recipes import recipe
 
 RECIPE = replace(recipe("tiny"), epochs=4, batch_size=16)
@@ -105,7 +105,7 @@ def test_test_images_in_training_are_refused_or_flagged() -> None:
 def test_the_exploiter_keeps_the_better_of_two_test_treatments() -> None:
     train, test = blobs(96, 1), blobs(60, 2)
     wrong = replace(test, labels=1 - test.labels)
-    trial = Trial(row="x", train=train, test=wrong, treated_test=test, recipe=replace(RECIPE, augment="none"))
+    trial = Training(row="x", train=train, test=wrong, treated_test=test, recipe=replace(RECIPE, augment="none"))
     record = trial.run(Runtime.auto("cpu"))
     assert record["last"] > 90
 

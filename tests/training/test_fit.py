@@ -95,7 +95,7 @@ class Recorder(Countermeasure):
     name = "recorder"
     calls: list[tuple[str, tuple[int, ...]]] = []  # noqa: RUF012
 
-    def sanitize(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def sanitize(self, pixels: np.ndarray, labels: np.ndarray, runtime: Runtime) -> np.ndarray:
         self.calls.append(("sanitize", pixels.shape))
         return np.zeros_like(pixels)
 

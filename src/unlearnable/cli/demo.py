@@ -119,8 +119,8 @@ def _prove(output: Path, device: str, quiet: bool) -> dict[str, Any]:
                 name=spec,
                 title=EXPORTS[spec],
                 kind="countermeasure",
-                train=protected.with_pixels(hook.sanitize(protected.pixels, protected.labels)),
-                treated_test=test.with_pixels(hook.sanitize(test.pixels, test.labels)),
+                train=protected.with_pixels(hook.sanitize(protected.pixels, protected.labels, runtime)),
+                treated_test=test.with_pixels(hook.sanitize(test.pixels, test.labels, runtime)),
             )
         )
     layout = Plan(

@@ -79,6 +79,42 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
     return tuple(flags)
 
 
+def trial_flags(record: Parameters, *, shared: int, halved: bool) -> tuple[Flag, ...]:
+    """Look for weaknesses that one trial shows by itself.
+
+    Args:
+        record: with `train_acc`, `column`, `poison` and `trained_by`.
+        shared: images that are in the training and in the test set, pixel for pixel.
+        halved: the batch did not fit into memory.
+    """
+    flags = []
+    if shared:
+        flags.append(
+            Flag(
+                name="train-test-overlap",
+                sentence=f"{shared} test images are also among the training images, pixel for pixel: accuracies are "
+                "too high.",
+            )
+        )
+    if record["train_acc"] < UNDERTRAINED:
+        flags.append(
+            Flag(
+                name="undertrained",
+                sentence=f"The exploiter reached {record['train_acc']:.0f} % training accuracy (below "
+                f"{UNDERTRAINED:.0f} %): longer training could change the result.",
+            )
+        )
+    if halved:
+        flags.append(
+            Flag(
+                name="batch-halved",
+                sentence=f"Memory ran out: the batch and the learning rate were halved to "
+                f"{record['trained_by']['batch_size']} and {record['trained_by']['learning_rate']:g}.",
+            )
+        )
+    return tuple(flags)
+
+
 def overlap_flag(train_keys: Sequence[str], duplicates: int) -> Flag | None:
     """Accuse test photos that are also in training (`duplicates` of them, pixel for pixel)."""
     if not duplicates:

@@ -10,10 +10,10 @@ import numpy as np
 
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
+from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.flags import find_flags, overlap_flag
 from unlearnable.evaluation.metrics import chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
-from unlearnable.evaluation.trial import Trial
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons.random import RandomNoise
 from unlearnable.training.recipes import Recipe
@@ -105,7 +105,7 @@ def prove(plan: Plan, *, runtime: Runtime, store: Path | None = None, report: Re
     records: list[Parameters] = []
     total = len(jobs) * plan.recipe.epochs
     for number, (row, seed) in enumerate(jobs):
-        trial = Trial(
+        trial = Training(
             row=row.name,
             train=row.train,
             test=plan.test,
@@ -123,7 +123,7 @@ def prove(plan: Plan, *, runtime: Runtime, store: Path | None = None, report: Re
 
 
 def _training(
-    trial: Trial, runtime: Runtime, report: Report, number: int, total: int, note: str
+    trial: Training, runtime: Runtime, report: Report, number: int, total: int, note: str
 ) -> Callable[[], Parameters]:
     first = number * trial.recipe.epochs
     return lambda: trial.run(runtime, lambda epoch: report(Progress(done=first + epoch.epoch, total=total, note=note)))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, Report, silent
 from unlearnable.datasets.decode import decode
 from unlearnable.exploiters import countermeasure
@@ -45,6 +46,7 @@ def load_files(
         ValueError: a file cannot be decoded; the message names it.
     """
     hooks = [countermeasure(name) for name in sanitise]
+    runtime = Runtime.auto("cpu")
 
     def one(file: Path) -> list[UInt8[np.ndarray, "c h w"]]:
         try:
@@ -54,7 +56,7 @@ def load_files(
         if full.shape[0] == 1:
             full = np.repeat(full, 3, axis=0)
         labels = np.zeros(1, dtype=np.int64)
-        versions = [full] + [np.asarray(hook.sanitize(full[None], labels))[0] for hook in hooks]
+        versions = [full] + [np.asarray(hook.sanitize(full[None], labels, runtime))[0] for hook in hooks]
         return [_resized(version, size) for version in versions]
 
     images = []

@@ -1,13 +1,19 @@
-"""One JSON per training, whole or absent: a killed proof goes on where it was."""
+"""One JSON per training, whole or absent: what was killed goes on where it was, and two processes share a folder."""
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from unlearnable._types import Parameters
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: two runs at once may do the same trial twice there
+    fcntl = None  # type: ignore[assignment]
 
 
 def key_of(description: Mapping[str, Any]) -> str:
@@ -52,3 +58,25 @@ def resumed(
     result = run()
     write_json(path, {"description": description, "result": result})
     return result, False
+
+
+@contextmanager
+def claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock file while the block runs; the system drops it when the process dies, however it does.
+
+    Args:
+        path: the lock file; it is made, and left there.
+        wait: for another process that holds it.
+
+    Yields:
+        Whether it is ours.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+        yield True

@@ -1,93 +1,249 @@
-"""One training of an exploiter and its numbers."""
+"""One cell of a benchmark: (poison, data, recipe, countermeasure, seed), and its numbers."""
 
+import json
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
 
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters
-from unlearnable.exploiters import countermeasure as find_countermeasure
+from unlearnable.datasets import load
+from unlearnable.evaluation.flags import trial_flags
+from unlearnable.evaluation.store import claimed, key_of, write_json
+from unlearnable.exploiters import Countermeasure, WithClean, countermeasure
 from unlearnable.imageset import ImageSet
-from unlearnable.training.fit import Epoch, fit
+from unlearnable.perturbation import Additive
+from unlearnable.poisons._base import Poison
+from unlearnable.training.fit import Epoch, History, evaluate, fit
+from unlearnable.training.loader import resident
 from unlearnable.training.recipes import Recipe
+
+EXPLOITER_SEED = 100
+"""Added to a trial's seed for the exploiter, so that it never starts from the surrogate's weights."""
+
+SMALLEST_BATCH = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What is trained on what: stored pixels, never float images.
+    """A poison against a countermeasure, as a specification that can be hashed, sent and run anywhere.
 
     Args:
-        row: the name of the training set in tables: `clean`, `random`, `protected`, ….
-        train: the published images.
-        test: clean images that were never trained on.
-        treated_test: the test images after the countermeasure that the training images went through before they were
-            stored, if it is another than `countermeasure`; the exploiter keeps whichever test accuracy is higher.
-        recipe: how the exploiter trains.
+        row: what tables call the training set: `clean`, `error-min, class-wise`, ….
+        dataset: a name of the dataset registry with a `train` and a `test` split.
+        per_class: training images per class, the first ones in stored order; None takes all.
+        test_per_class: test images per class, likewise.
+        poison: what the training images are protected with; None leaves them clean.
         countermeasure: a name of the exploiter registry, such as `none` or `jpeg:10`.
-        seed: of initial weights, order and augmentation.
+        recipe: how the exploiter trains.
+        seed: the poison's; the exploiter's is this + 100.
+        column: what tables call the countermeasure, if not by its name.
     """
 
     row: str
-    train: ImageSet
-    test: ImageSet
+    dataset: str
     recipe: Recipe
-    treated_test: ImageSet | None = None
+    per_class: int | None = None
+    test_per_class: int | None = None
+    poison: Poison | None = None
     countermeasure: str = "none"
     seed: int = 0
+    column: str = ""
 
-    def description(self, runtime: Runtime) -> Parameters:
-        """What the result depends on; its digest is the resume key."""
-        return {
-            "row": self.row,
-            "train": self.train.content_hash(),
-            "test": self.test.content_hash(),
-            "treated_test": None if self.treated_test is None else self.treated_test.content_hash(),
-            "recipe": asdict(self.recipe),
-            "countermeasure": self.countermeasure,
-            "seed": self.seed,
-            "device": runtime.device.type,
-            "dtype": str(runtime.dtype),
-            "version": versions()["unlearnable"],
-        }
-
-    def run(self, runtime: Runtime, progress: Callable[[Epoch], None] | None = None) -> Parameters:
-        """Train, and return the record: every epoch, best and last, speed, hardware and versions.
+    def description(self) -> Parameters:
+        """Return what the numbers depend on, machine aside; titles and names do not count.
 
         Raises:
-            ValueError: unknown countermeasure, or the data are too few to train on.
+            ValueError: unknown countermeasure.
         """
-        tests = {"test": self.test} if self.treated_test is None else {"test": self.test, "treated": self.treated_test}
-        history = fit(
-            self.train,
-            test=tests,
-            recipe=self.recipe,
-            runtime=runtime,
-            seed=self.seed,
-            countermeasure=find_countermeasure(self.countermeasure),
-            progress=progress,
-        )
-        reached = [max(epoch.test_accs.values()) for epoch in history.epochs]
+        made = countermeasure(self.countermeasure)
+        recipe = asdict(self.recipe)
+        del recipe["name"]
         return {
-            "row": self.row,
-            "countermeasure": self.countermeasure,
+            "dataset": self.dataset,
+            "per_class": self.per_class,
+            "test_per_class": self.test_per_class,
+            "poison": self.poison
+            and {"method": self.poison.method, "revision": self.poison.revision, **self.poison.parameters()},
+            "countermeasure": made.spec,
+            "revision": made.revision,
+            "recipe": recipe,
             "seed": self.seed,
-            "recipe": asdict(self.recipe),
-            "train_images": len(self.train),
-            "test_images": len(self.test),
-            "curve": [
-                {
-                    "epoch": epoch.epoch,
-                    "train_loss": round(epoch.train_loss, 5),
-                    "train_acc": round(epoch.train_acc, 3),
-                    "test_acc": round(accuracy, 3),
-                }
-                for epoch, accuracy in zip(history.epochs, reached, strict=True)
-            ],
-            "best": round(max(reached), 3),
-            "best_epoch": reached.index(max(reached)) + 1,
-            "last": round(reached[-1], 3),
-            "train_acc": round(history.last.train_acc, 3),
-            "seconds": round(history.seconds, 2),
-            "images_per_second": round(history.images_per_second, 1),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """The resume key: a digest of the description."""
+        return key_of(self.description())
+
+    def run(
+        self, runtime: Runtime, *, noises: Path | None = None, progress: Callable[[Epoch], None] | None = None
+    ) -> Parameters:
+        """Craft (or take the noise crafted before, kept in the folder `noises`), train, and return the record.
+
+        Where memory runs out, the batch is halved, and the learning rate with it; the record says so.
+
+        Raises:
+            ValueError: unknown countermeasure, or data that cannot be protected or trained on.
+            FileNotFoundError: the data are not on this machine.
+        """
+        made = countermeasure(self.countermeasure)
+        clean, test = _data(self.dataset, "train", self.per_class), _data(self.dataset, "test", self.test_per_class)
+        crafting: Parameters = {}
+        train = clean
+        if self.poison is not None:
+            noise, crafting = self._noise(clean, runtime, noises)
+            train = noise.apply(clean)
+        if isinstance(made, WithClean):
+            train = made.gather(train, clean, self.seed)
+        tests = {"test": test}
+        seeded = runtime.with_seed(self.seed + EXPLOITER_SEED)
+        if made.treats_test:
+            tests["treated"] = test.with_pixels(made.sanitize(test.pixels, test.labels, seeded))
+        started = time.perf_counter()
+        recipe, history = _fitted(train, tests, made.recipe(self.recipe), made, seeded, progress)
+        record = {
+            "key": self.key,
+            "row": self.row,
+            "column": self.column or made.spec,
+            **self.description(),
+            "countermeasure": made.spec,
+            "data": {
+                "train": len(train),
+                "test": len(test),
+                "classes": len(test.classes),
+                "hash": train.content_hash(),
+            },
+            "crafting": crafting,
+            "trained_by": asdict(recipe),
+            **_numbers(history, test),
+            "treated": made.treats_test,
+            "wall_seconds": round(time.perf_counter() - started, 1),
             "hardware": hardware(runtime.device),
             "versions": versions(),
         }
+        if isinstance(made, WithClean):
+            _finish(record, made, history, clean, test, seeded)
+        halved = recipe.batch_size != made.recipe(self.recipe).batch_size
+        shared = len({image.tobytes() for image in clean.pixels} & {image.tobytes() for image in test.pixels})
+        record["flags"] = [asdict(flag) for flag in trial_flags(record, shared=shared, halved=halved)]
+        return record
+
+    def _noise(self, clean: ImageSet, runtime: Runtime, folder: Path | None) -> tuple[Additive, Parameters]:
+        assert self.poison is not None
+        poison = replace(self.poison, seed=self.seed)
+        if folder is None:
+            return _crafted(poison, clean, runtime)
+        values = {
+            "method": poison.method,
+            "revision": poison.revision,
+            "seed": self.seed,
+            **poison.parameters(),
+            "data": clean.content_hash(),
+        }
+        file = folder / f"{key_of(values)}.safetensors"
+        facts = file.with_suffix(".json")
+        with claimed(file.with_suffix(".lock"), wait=True):
+            if file.is_file() and facts.is_file():
+                return Additive.load(file), json.loads(facts.read_text(encoding="utf-8"))
+            noise, crafting = _crafted(poison, clean, runtime)
+            noise.save(file)
+            write_json(facts, crafting)
+        return noise, crafting
+
+
+def _crafted(poison: Poison, clean: ImageSet, runtime: Runtime) -> tuple[Additive, Parameters]:
+    started, used = time.perf_counter(), time.process_time()
+    noise = poison.craft(clean, runtime)
+    seconds = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}
+    return noise, {**{name: round(value, 1) for name, value in seconds.items()}, "checksum": noise.checksum()}
+
+
+@lru_cache(maxsize=8)
+def _data(name: str, split: str, per_class: int | None) -> ImageSet:
+    whole = load(name, split=split)
+    if per_class is None:
+        return whole
+    rows = [np.flatnonzero(whole.labels == label)[:per_class] for label in range(len(whole.classes))]
+    return whole.subset(np.sort(np.concatenate(rows)))
+
+
+def _fitted(
+    train: ImageSet,
+    tests: dict[str, ImageSet],
+    recipe: Recipe,
+    made: Countermeasure,
+    runtime: Runtime,
+    progress: Callable[[Epoch], None] | None,
+) -> tuple[Recipe, History]:
+    while True:
+        try:
+            history = fit(
+                train,
+                test=tests,
+                recipe=recipe,
+                runtime=runtime,
+                seed=runtime.seed,
+                countermeasure=made,
+                progress=progress,
+            )
+            return recipe, history
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error) or recipe.batch_size // 2 < SMALLEST_BATCH:
+                raise
+            recipe = replace(recipe, batch_size=recipe.batch_size // 2, learning_rate=recipe.learning_rate / 2)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _numbers(history: History, test: ImageSet) -> Parameters:
+    """Return every epoch, best and last; where inputs were treated too, the exploiter keeps the better test."""
+    reached = [max(epoch.test_accs.values()) for epoch in history.epochs]
+    best, last = reached.index(max(reached)), history.last
+    confusion = last.confusions[max(last.test_accs, key=lambda name: last.test_accs[name])]
+    return {
+        "curve": [
+            {
+                "epoch": epoch.epoch,
+                "train_loss": round(epoch.train_loss, 4),
+                "train_acc": round(epoch.train_acc, 2),
+                **{f"{name}_acc": round(value, 2) for name, value in epoch.test_accs.items()},
+            }
+            for epoch in history.epochs
+        ],
+        "best": round(reached[best], 2),
+        "best_epoch": best + 1,
+        "last": round(reached[-1], 2),
+        "train_acc": round(last.train_acc, 2),
+        **_classes(confusion),
+        "seconds": round(history.seconds, 1),
+        "images_per_second": round(history.images_per_second, 1),
+    }
+
+
+def _classes(confusion: np.ndarray) -> Parameters:
+    shares = 100 * np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
+    return {"per_class": [round(float(share), 1) for share in shares], "confusion": confusion.tolist()}
+
+
+def _finish(
+    record: Parameters, made: WithClean, history: History, clean: ImageSet, test: ImageSet, runtime: Runtime
+) -> None:
+    model = made.finish(history.model, clean, runtime)
+    if model is None:
+        return
+    images = resident(test.pixels, runtime, record["trained_by"]["image_size"])
+    confusion = evaluate(model, images, test.labels, len(test.classes), runtime)
+    accuracy = round(100 * float(np.trace(confusion)) / len(test), 2)
+    record["curve"].append({"epoch": len(history.epochs) + 1, "test_acc": accuracy, "finished": True})
+    record["last"] = accuracy
+    if accuracy > record["best"]:
+        record["best"], record["best_epoch"] = accuracy, len(history.epochs) + 1
+    record.update(_classes(confusion))

@@ -33,6 +33,8 @@ class Poison(ABC):
     method: ClassVar[str]
     scopes: ClassVar[tuple[Scope, ...]] = SCOPES
     least_categories: ClassVar[int] = 2
+    revision: ClassVar[int] = 1
+    """Part of a trial's resume key: raise it when the same settings give other noise than before."""
 
     epsilon: float = 8.0
     scope: Scope = "class-wise"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.training import TrainingDivergedError
+from unlearnable.training.pgd import sign_steps
 
 WEIGHT_DECAY = 5e-4
 GRADIENT_CLIP = 5.0
@@ -86,16 +87,16 @@ def noise_steps(
     Returns:
         The new δ in levels, and the share of wrong predictions before the last step.
     """
-    wrong = 1.0
-    for _ in range(steps):
-        levels = levels.detach().requires_grad_()
+    wrong = [1.0]
+
+    def gradient(delta: Tensor) -> Tensor:
         with runtime.autocast():
-            logits = model(perturbed(images, levels))
+            logits = model(perturbed(images, delta))
         loss = F.cross_entropy(logits.float(), labels, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, levels)
-        levels = (levels.detach() - step * smoothed(gradient, cycles).sign()).clamp(-epsilon, epsilon)
-        wrong = (logits.argmax(1) != labels).float().mean().item()
-    return levels.detach(), wrong
+        wrong.append((logits.argmax(1) != labels).float().mean().item())
+        return smoothed(torch.autograd.grad(loss, delta)[0], cycles)
+
+    return sign_steps(levels, gradient, epsilon=epsilon, step=-step, steps=steps), wrong[-1]
 
 
 class Frozen:

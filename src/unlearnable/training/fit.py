@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -32,8 +32,12 @@ class TrainingDivergedError(RuntimeError):
 class Hooks(Protocol):
     """What `fit` asks of a countermeasure; see `exploiters.Countermeasure`."""
 
-    def sanitize(self, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def sanitize(self, pixels: np.ndarray, labels: np.ndarray, runtime: Runtime) -> np.ndarray:
         """Change the stored training images, once."""
+        ...
+
+    def network(self, model: nn.Module, images: Tensor, labels: np.ndarray, runtime: Runtime) -> nn.Module:
+        """Prepare the untrained network, or return another."""
         ...
 
     def augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +54,7 @@ class Epoch:
     """One pass: mean training loss, accuracies in percent, and seconds of training (evaluation not counted).
 
     `test_acc` is the first test set's; `test_accs` has every one by name. `train_acc` is measured on the training
-    batches as they were seen, augmented.
+    batches as they were seen, augmented. `confusions` count test images by [true class, predicted class].
     """
 
     epoch: int
@@ -59,6 +63,7 @@ class Epoch:
     test_acc: float
     test_accs: dict[str, float]
     seconds: float
+    confusions: dict[str, Int64[np.ndarray, "k k"]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,21 +119,27 @@ def fit(
     keep_memory()
     runtime = runtime.with_seed(seed)
     with seeded(runtime):
-        pixels = train.pixels if countermeasure is None else countermeasure.sanitize(train.pixels, train.labels)
+        pixels = (
+            train.pixels if countermeasure is None else countermeasure.sanitize(train.pixels, train.labels, runtime)
+        )
         loader = Loader(pixels, train.labels, len(train.classes), recipe, runtime)
         evaluated = {
             name: (resident(data.pixels, runtime, recipe.image_size), data.labels) for name, data in tests.items()
         }
         model = build(recipe.architecture, loader.images, len(train.classes), runtime, size=recipe.image_size)
+        if countermeasure is not None:
+            model = countermeasure.network(model, loader.images, train.labels, runtime)
         optimiser = _optimiser(model, recipe)
         epochs: list[Epoch] = []
         for number in range(1, recipe.epochs + 1):
             started = time.perf_counter()
             loss, accuracy = _train_epoch(model, optimiser, loader, recipe, runtime, number, countermeasure)
             seconds = time.perf_counter() - started
-            accuracies = {
-                name: evaluate(model, images, labels, runtime) for name, (images, labels) in evaluated.items()
+            confusions = {
+                name: evaluate(model, images, labels, loader.classes, runtime)
+                for name, (images, labels) in evaluated.items()
             }
+            accuracies = {name: 100 * float(np.trace(counts)) / counts.sum() for name, counts in confusions.items()}
             epochs.append(
                 Epoch(
                     epoch=number,
@@ -137,6 +148,7 @@ def fit(
                     test_acc=next(iter(accuracies.values())),
                     test_accs=accuracies,
                     seconds=seconds,
+                    confusions=confusions,
                 )
             )
             if progress is not None:
@@ -164,17 +176,20 @@ def build(
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, images: UInt8[Tensor, "n c h w"], labels: Int64[np.ndarray, " n"], runtime: Runtime
-) -> float:
-    """Return the accuracy in percent, in eval mode, on images as they are."""
+    model: nn.Module,
+    images: UInt8[Tensor, "n c h w"],
+    labels: Int64[np.ndarray, " n"],
+    classes: int,
+    runtime: Runtime,
+) -> Int64[np.ndarray, "k k"]:
+    """Count images by [true class, predicted class], in eval mode, on images as they are."""
     model.eval()
-    right = 0
-    targets = torch.from_numpy(labels).to(images.device)
-    for part, target in zip(torch.split(images, EVALUATION_BATCH), torch.split(targets, EVALUATION_BATCH), strict=True):
+    predicted = []
+    for part in torch.split(images, EVALUATION_BATCH):
         with runtime.autocast():
-            logits = model(to_unit(part))
-        right += int((logits.argmax(1) == target).sum())
-    return 100 * right / len(labels)
+            predicted.append(model(to_unit(part)).argmax(1))
+    cells = labels * classes + torch.cat(predicted).cpu().numpy()
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
 def cross_entropy(

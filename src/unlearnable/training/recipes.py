@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from unlearnable._registry import unknown
 
 AUGMENTS = ("none", "crop-flip", "resized-crop-flip")
-SCHEDULES = ("triangle", "cosine")
+SCHEDULES = ("triangle", "cosine", "halved")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class Recipe:
         epochs: passes over the training images.
         batch_size: images a step; an epoch is cut into equal batches of about this size.
         learning_rate: the schedule's peak.
-        schedule: `triangle` (warm-up over the first 23 % from 0.2, then down to 0.07) or `cosine` (to 0).
+        schedule: `triangle` (warm-up over the first 23 % from 0.2, then down to 0.07), `cosine` (to 0)
+            or `halved` (1, then 0.5 in the second half).
         momentum: of SGD.
         nesterov: Nesterov's form of it.
         weight_decay: of all trained weights but norms' biases.
@@ -117,9 +118,22 @@ RECIPES: dict[str, Recipe] = {
             gradient_clip=5.0,
             crop_padding=4,
         ),
+        Recipe(
+            name="apbench",
+            architecture="resnet18",
+            epochs=200,
+            batch_size=256,
+            learning_rate=0.1,
+            schedule="halved",
+            momentum=0.9,
+            nesterov=False,
+            weight_decay=5e-4,
+            crop_padding=4,
+        ),
     )
 }
-"""`tiny` and `fast` are for hundreds of images and for CIFAR-10; `photos` for folders; `reference` is the paper's."""
+"""`tiny` and `fast` are for hundreds of images and for CIFAR-10; `photos` for folders; `reference` is the paper's,
+`apbench` that of Qin et al., APBench, TMLR 2024 (rate halved at epoch 100)."""
 
 
 def recipe(name: str) -> Recipe:

@@ -1,0 +1,143 @@
+"""The suites of the benchmark: `unlearnable bench run NAME`.
+
+Two protocols, so that the whole matrix is affordable on two cores. `c10-10k`: the first 1,000 training images per class
+of CIFAR-10 by official order, all 10,000 test images, the `fast` recipe at half the width (fast-small), 8 epochs,
+3 seeds. `c10`: all 50,000 images. A suite is a function without arguments that returns a `Suite`; trials run in its
+order.
+"""
+
+from dataclasses import replace
+
+from unlearnable.evaluation.grid import Suite
+from unlearnable.evaluation.trial import Trial
+from unlearnable.exploiters import COUNTERMEASURES
+from unlearnable.poisons._base import Poison
+from unlearnable.poisons.error_max import ErrorMax
+from unlearnable.poisons.error_min import ErrorMin
+from unlearnable.poisons.random import RandomNoise
+from unlearnable.training import Recipe, recipe
+
+POISONS: dict[str, Poison | None] = {
+    "clean": None,
+    "error-min, class-wise": ErrorMin(),
+    "error-min, sample-wise": ErrorMin(scope="sample-wise"),
+    "error-max, sample-wise": ErrorMax(scope="sample-wise"),
+    "random, class-wise": RandomNoise(),
+}
+"""Rows of the first leaderboard, at ε = 8."""
+
+CHEAP = (
+    "none",
+    "gray",
+    "jpeg:10",
+    "jpeg:75",
+    "posterize:2",
+    "blur:1",
+    "median:3",
+    "lowpass:0.5",
+    "lowpass:0.25",
+    "resize:0.5",
+    "crop:0.25",
+    "cutout:0.5",
+    "cutmix:1",
+    "mixup:1",
+    "randaugment:9",
+    "color-jitter:0.8",
+    "ueraser:1",
+    "orthogonal-projection",
+    "mean-shift",
+    "residual-swap:1.5",
+    "coin:2",
+    "sharpen-lowpass:0.3",
+    "clean-mix:0.2",
+    "clean-part:0.2",
+    "dfr:500",
+)
+"""Each costs about as much as plain training."""
+
+MORE = (
+    "ueraser:5",
+    "jpeg:30",
+    "jpeg:50",
+    "jpeg:90",
+    "posterize:3",
+    "blur:2",
+    "median:5",
+    "crop:0.1",
+)
+"""Further strengths."""
+
+DEAR = ("adversarial-training:4", "adversarial-training:2", "adversarial-training:8")
+
+
+def exploiter(architecture: str, epochs: int, batch_size: int = 500) -> Recipe:
+    """Return the `fast` recipe with another network, length and batch; the learning rate follows the batch."""
+    base = recipe("fast")
+    rate = base.learning_rate * batch_size / base.batch_size
+    return replace(base, architecture=architecture, epochs=epochs, batch_size=batch_size, learning_rate=rate)
+
+
+def _ten_thousand(column: str, row: str, seed: int, chosen: Recipe | None = None, title: str = "") -> Trial:
+    return Trial(
+        row=row,
+        dataset="cifar10",
+        per_class=1000,
+        poison=POISONS[row],
+        countermeasure=column,
+        recipe=chosen or exploiter("fast-small", 8),
+        seed=seed,
+        column=title,
+    )
+
+
+def c10_10k() -> Suite:
+    """Every poison against every countermeasure; seeds outermost, what is cheap first."""
+    other = replace(recipe("reference"), architecture="vgg-small", epochs=8)
+    trials = []
+    for seed in range(3):
+        for columns in (CHEAP, ("vgg-small",), MORE, DEAR):
+            for row in POISONS:
+                for column in columns:
+                    if column == "vgg-small":
+                        trials.append(_ten_thousand("none", row, seed, other, "none, vgg-small"))
+                    else:
+                        trials.append(_ten_thousand(column, row, seed))
+    return Suite(name="c10-10k", trials=tuple(trials))
+
+
+def c10() -> Suite:
+    """All 50,000 images, against the countermeasures that matter most."""
+    columns = ("none", "gray", "jpeg:10", "jpeg:75", "orthogonal-projection", "mean-shift", "adversarial-training:4")
+    trials = [
+        Trial(
+            row=row,
+            dataset="cifar10",
+            poison=poison,
+            countermeasure=column,
+            recipe=exploiter("fast-small", 4),
+        )
+        for column in columns
+        for row, poison in POISONS.items()
+    ]
+    return Suite(name="c10", trials=tuple(trials))
+
+
+SMOKE: dict[str, str] = {}
+"""Settings that make the dear countermeasures cheap; the others run as they are."""
+
+
+def smoke() -> Suite:
+    """Every countermeasure on 200 scanned digits: minutes, and no number to quote."""
+    trials = [
+        Trial(
+            row="error-min, class-wise",
+            dataset="digits",
+            per_class=20,
+            test_per_class=10,
+            poison=ErrorMin(epsilon=32, steps=20, batch_size=50, cycles=16),
+            countermeasure=SMOKE.get(name, name),
+            recipe=replace(recipe("tiny"), epochs=2),
+        )
+        for name in COUNTERMEASURES
+    ]
+    return Suite(name="smoke", trials=tuple(trials))

@@ -1,0 +1,234 @@
+"""Many trials with resume: a suite can be stopped anywhere, run by several processes, and gathered into one file."""
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Parameters, Progress, Report, silent
+from unlearnable.evaluation.store import claimed, write_json
+from unlearnable.evaluation.trial import Trial
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A named list of trials; the order is the order they run in."""
+
+    name: str
+    trials: tuple[Trial, ...]
+
+    def __post_init__(self) -> None:
+        keys: dict[str, Trial] = {}
+        for trial in self.trials:
+            other = keys.setdefault(trial.key, trial)
+            if other is not trial:
+                raise ValueError(
+                    f"suite {self.name!r} has the same trial twice: {trial.row}, {trial.countermeasure}, "
+                    f"seed {trial.seed}; leave one out"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a suite is kept.
+
+    Args:
+        runs: one JSON per trial while the suite runs, and the noise that was crafted; not for version control.
+        results: one JSON-lines file per suite, for version control.
+    """
+
+    runs: Path = Path("runs")
+    results: Path = Path("results")
+
+    def trial(self, suite: Suite, trial: Trial) -> Path:
+        """Return the file of one trial."""
+        return self.runs / suite.name / f"{trial.key}.json"
+
+    def gathered(self, suite: str) -> Path:
+        """Return the file of a whole suite."""
+        return self.results / f"{suite}.jsonl"
+
+    @property
+    def noises(self) -> Path:
+        """Return the folder of crafted noise, shared by all suites."""
+        return self.runs / "noise"
+
+
+def finished(suite: Suite, place: Place, complain: Callable[[str], None] = lambda text: None) -> dict[str, Parameters]:
+    """Read the records of a suite's trials that are done, by key.
+
+    A damaged file is named to `complain` and left out, so its trial runs again.
+    """
+    records = {}
+    if place.gathered(suite.name).is_file():
+        records = {record["key"]: record for record in read_records(place.gathered(suite.name), complain)}
+    found: dict[str, Parameters] = {}
+    for trial in suite.trials:
+        path = place.trial(suite, trial)
+        record = _read(path, complain) if path.is_file() else None
+        if record is None:
+            record = records.get(trial.key)
+        if record is not None:
+            # what a row or column is called may change without a new run
+            found[trial.key] = {**record, "row": trial.row, "column": trial.column or record["countermeasure"]}
+    return found
+
+
+def run(
+    suite: Suite,
+    place: Place,
+    *,
+    runtime: Runtime,
+    jobs: int = 1,
+    resume: bool = True,
+    report: Report = silent,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Parameters]:
+    """Run what has no record yet, gather the suite's file, and return the records.
+
+    Args:
+        suite: what to run.
+        place: where records are kept.
+        runtime: device and autocast type.
+        jobs: processes, each with its share of the cores.
+        resume: keep the records there are; False runs every trial again.
+        report: trials done of all.
+        say: is told of damaged files, and of trials that failed with one sentence each; the others go on.
+
+    Raises:
+        ValueError: fewer than one job.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1; got {jobs!r}")
+    done = finished(suite, place, say) if resume else {}
+    waiting = [trial for trial in suite.trials if trial.key not in done]
+    for trial in waiting:  # a damaged or unwanted record must not count as done
+        place.trial(suite, trial).unlink(missing_ok=True)
+    report(Progress(done=len(done), total=len(suite.trials), note=f"{len(waiting)} trials to run"))
+    if jobs == 1 or len(waiting) < 2:
+        _work(suite, waiting, place, runtime, report, say, len(done))
+    else:
+        _share(suite, waiting, place, runtime, jobs, report)
+    for trial in waiting:
+        failed = place.trial(suite, trial).with_suffix(".failed")
+        if failed.is_file() and not place.trial(suite, trial).is_file():
+            say(f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}: {failed.read_text()}")
+    return gather(suite, place, say)
+
+
+def gather(suite: Suite, place: Place, say: Callable[[str], None] = lambda text: None) -> list[Parameters]:
+    """Write the records there are into the suite's JSON-lines file, in the suite's order, and return them."""
+    with claimed(place.runs / suite.name / "gather.lock", wait=True):
+        records = finished(suite, place, say)
+        ordered = [records[trial.key] for trial in suite.trials if trial.key in records]
+        target = place.gathered(suite.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            temporary.write_text("".join(json.dumps(each, sort_keys=True) + "\n" for each in ordered), encoding="utf-8")
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return ordered
+
+
+def read_records(path: Path, complain: Callable[[str], None] = lambda text: None) -> list[Parameters]:
+    """Read a JSON-lines file of records; a damaged line is named to `complain` and left out.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            record = json.loads(line)
+            record["key"], record["best"]
+            records.append(record)
+        except (ValueError, KeyError, TypeError):
+            complain(f"line {number} of {path} is damaged: its trial runs again")
+    return records
+
+
+def _read(path: Path, complain: Callable[[str], None]) -> Parameters | None:
+    try:
+        record: Parameters = json.loads(path.read_text(encoding="utf-8"))
+        if record["key"] == path.stem and "best" in record:
+            return record
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    complain(f"{path} is damaged: its trial runs again")
+    return None
+
+
+def _work(
+    suite: Suite,
+    waiting: Sequence[Trial],
+    place: Place,
+    runtime: Runtime,
+    report: Report,
+    say: Callable[[str], None],
+    before: int,
+) -> None:
+    """Run trials that nobody else has claimed; one that fails leaves a sentence, and the others go on."""
+    for number, trial in enumerate(waiting):
+        path = place.trial(suite, trial)
+        note = f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}"
+        report(Progress(done=before + number, total=len(suite.trials), note=note))
+        with claimed(path.with_suffix(".lock")) as ours:
+            if not ours or path.is_file():
+                continue
+            try:
+                record = trial.run(runtime, noises=place.noises)
+            except (ValueError, OSError, RuntimeError, ImportError) as error:
+                path.with_suffix(".failed").write_text(" ".join(str(error).split()), encoding="utf-8")
+                continue
+            write_json(path, record)
+            path.with_suffix(".failed").unlink(missing_ok=True)
+    report(Progress(done=before + len(waiting), total=len(suite.trials), note="done"))
+
+
+def _share(suite: Suite, waiting: Sequence[Trial], place: Place, runtime: Runtime, jobs: int, report: Report) -> None:
+    """Let `jobs` processes work on the same list; whoever claims a trial first runs it."""
+    jobs = min(jobs, len(waiting))
+    threads = max(1, torch.get_num_threads() // jobs)
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_worker, args=(suite, waiting, place, runtime, threads)) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    before = len(suite.trials) - len(waiting)
+    try:
+        while any(worker.is_alive() for worker in workers):
+            done = _count(place.trial(suite, trial) for trial in waiting)
+            report(Progress(done=before + done, total=len(suite.trials), note=f"{jobs} processes"))
+            workers[0].join(POLL_SECONDS)
+            if not workers[0].is_alive():
+                time.sleep(POLL_SECONDS)
+    except BaseException:
+        for worker in workers:
+            worker.terminate()
+        raise
+    crashed = [worker.exitcode for worker in workers if worker.exitcode]
+    if crashed:
+        raise RuntimeError(
+            f"{len(crashed)} of {jobs} processes ended with code {crashed[0]}; what they finished is kept, "
+            "run the same command again to go on"
+        )
+
+
+def _count(paths: Iterable[Path]) -> int:
+    return sum(path.is_file() for path in paths)
+
+
+def _worker(suite: Suite, waiting: Sequence[Trial], place: Place, runtime: Runtime, threads: int) -> None:
+    torch.set_num_threads(threads)
+    with suppress(KeyboardInterrupt):
+        _work(suite, waiting, place, runtime, silent, lambda text: None, 0)

@@ -1,0 +1,277 @@
+"""The grid: every trial once, whatever is killed, damaged or run twice at a time."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from unlearnable import ErrorMin, RandomNoise, Runtime
+from unlearnable._types import Progress
+from unlearnable.evaluation import trial as trial_module
+from unlearnable.evaluation.grid import Place, Suite, finished, gather, read_records, run
+from unlearnable.evaluation.store import claimed, write_json
+from unlearnable.evaluation.trial import Trial
+from unlearnable.exploiters import countermeasure
+from unlearnable.training.recipes import recipe
+
+RUNTIME = Runtime.auto("cpu")
+RECIPE = replace(recipe("tiny"), epochs=2)
+POISON = ErrorMin(epsilon=32, steps=5, batch_size=50, cycles=16)
+
+
+def trial(**changes: Any) -> Trial:
+    settings: dict[str, Any] = {"row": "x", "dataset": "digits", "per_class": 8, "test_per_class": 5, "recipe": RECIPE}
+    return Trial(**{**settings, **changes})
+
+
+def suite(*columns: str, **changes: Any) -> Suite:
+    return Suite(name="small", trials=tuple(trial(countermeasure=column, **changes) for column in columns))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(runs=tmp_path / "runs", results=tmp_path / "results")
+
+
+def test_the_key_is_what_the_numbers_depend_on_and_nothing_else() -> None:
+    first = trial()
+    assert trial(row="another title", column="another").key == first.key
+    assert trial(recipe=replace(RECIPE, name="other name")).key == first.key
+    assert trial(countermeasure="jpeg").key == trial(countermeasure="jpeg:10").key
+    others = [
+        trial(per_class=9),
+        trial(test_per_class=6),
+        trial(poison=POISON),
+        trial(poison=replace(POISON, steps=6)),
+        trial(countermeasure="jpeg:11"),
+        trial(recipe=replace(RECIPE, epochs=3)),
+        trial(seed=1),
+    ]
+    keys = {each.key for each in [first, *others]}
+    assert len(keys) == 1 + len(others)
+    assert trial().key == first.key
+
+
+def test_a_revision_of_a_countermeasure_or_poison_makes_its_trials_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = trial(countermeasure="gray", poison=POISON).key
+    monkeypatch.setattr(type(countermeasure("gray")), "revision", 2)
+    gray = trial(countermeasure="gray", poison=POISON).key
+    monkeypatch.setattr(ErrorMin, "revision", 2, raising=False)
+    assert len({before, gray, trial(countermeasure="gray", poison=POISON).key}) == 3
+
+
+def test_a_record_says_everything() -> None:
+    record = trial(poison=POISON, countermeasure="resize:0.5").run(RUNTIME)
+    assert json.loads(json.dumps(record)) == record
+    assert record["column"] == record["countermeasure"] == "resize:0.5"
+    assert record["data"]["train"] == 80
+    assert record["data"]["test"] == 50
+    assert [epoch["epoch"] for epoch in record["curve"]] == [1, 2]
+    reached = [max(epoch["test_acc"], epoch["treated_acc"]) for epoch in record["curve"]]
+    assert record["best"] == max(reached)
+    assert record["last"] == reached[-1]
+    confusion = np.array(record["confusion"])
+    assert confusion.sum() == 50
+    assert (confusion.sum(axis=1) == 5).all()
+    assert 100 * np.trace(confusion) / 50 == pytest.approx(record["last"])
+    assert np.mean(record["per_class"]) == pytest.approx(record["last"])
+    assert record["poison"]["method"] == "error-min"
+    assert record["crafting"]["seconds"] >= 0
+    assert record["hardware"]["device"] == "cpu"
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["flags"][0]["name"] == "undertrained"
+
+
+def test_every_trial_runs_once_and_a_fresh_clone_goes_on_from_the_gathered_file(place: Place) -> None:
+    notes: list[Progress] = []
+    first = run(suite("none", "gray"), place, runtime=RUNTIME, report=notes.append)
+    assert [record["column"] for record in first] == ["none", "gray"]
+    assert notes[-1].done == notes[-1].total == 2
+    times = {path: path.stat().st_mtime_ns for path in (place.runs / "small").glob("*.json")}
+    assert run(suite("none", "gray"), place, runtime=RUNTIME) == first
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    clone = Place(runs=place.runs.parent / "elsewhere", results=place.results)
+    notes.clear()
+    run(suite("none", "gray"), clone, runtime=RUNTIME, report=notes.append)
+    assert notes[0].note == "0 trials to run"
+    again = run(suite("none", "gray"), place, runtime=RUNTIME, resume=False)
+    assert [each["best"] for each in again] == [each["best"] for each in first]
+    assert any(path.stat().st_mtime_ns != before for path, before in times.items())
+
+
+def test_titles_can_change_without_a_new_run_and_dropped_trials_leave_the_file(place: Place) -> None:
+    run(suite("none", "gray"), place, runtime=RUNTIME)
+    renamed = Suite(name="small", trials=(trial(row="better title", column="plain"),))
+    assert [(each["row"], each["column"]) for each in gather(renamed, place)] == [("better title", "plain")]
+    assert len(place.gathered("small").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": "other", "best": 1}'])
+def test_a_damaged_record_is_named_and_run_again(place: Place, damage: str) -> None:
+    chosen = suite("none")
+    expected = run(chosen, place, runtime=RUNTIME)
+    path = place.trial(chosen, chosen.trials[0])
+    path.write_text(damage)
+    place.gathered("small").write_text('{"torn')
+    said: list[str] = []
+    again = run(chosen, place, runtime=RUNTIME, say=said.append)
+    assert [each["best"] for each in again] == [each["best"] for each in expected]
+    assert any(str(path) in text and "damaged" in text for text in said)
+    assert any("line 1 of" in text for text in said)
+
+
+def test_a_trial_that_fails_is_named_and_the_others_go_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Suite(name="small", trials=(trial(dataset="nowhere"), trial()))
+    said: list[str] = []
+    records = run(chosen, place, runtime=RUNTIME, say=said.append)
+    assert len(records) == 1
+    assert len(said) == 1
+    assert "x, none, seed 0: unknown dataset 'nowhere'" in said[0]
+
+
+def test_noise_is_crafted_once_for_all_countermeasures(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    craft = trial_module._crafted
+    monkeypatch.setattr(trial_module, "_crafted", lambda *values: calls.append("made") or craft(*values))
+    records = run(suite("none", "gray", "median:3", poison=POISON), place, runtime=RUNTIME)
+    assert calls == ["made"]
+    assert len({record["crafting"]["checksum"] for record in records}) == 1
+    run(suite("none", poison=RandomNoise()), place, runtime=RUNTIME)
+    assert len(calls) == 2
+
+
+def test_processes_share_a_suite(place: Place) -> None:
+    chosen = suite("none", "gray", "median:3", "blur:1")
+    records = run(chosen, place, runtime=RUNTIME, jobs=2)
+    alone = run(chosen, Place(runs=place.runs / "alone", results=place.runs / "alone"), runtime=RUNTIME)
+    assert [each["column"] for each in records] == [each["column"] for each in alone]
+    assert [each["data"] for each in records] == [each["data"] for each in alone]
+
+
+def test_a_trial_that_another_process_has_claimed_is_left_to_it(place: Place) -> None:
+    chosen = suite("none", "gray")
+    with claimed(place.trial(chosen, chosen.trials[0]).with_suffix(".lock")) as ours:
+        assert ours
+        assert [each["column"] for each in run(chosen, place, runtime=RUNTIME)] == ["gray"]
+    assert len(run(chosen, place, runtime=RUNTIME)) == 2
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from evaluation import test_grid as grid
+grid.run(grid.suite(*{columns!r}), grid.Place(runs=Path({runs!r}), results=Path({results!r})), runtime=grid.RUNTIME)
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(place: Place) -> None:
+    columns = [f"jpeg:{quality}" for quality in range(10, 40)]
+    chosen = suite(*columns)
+    script = SCRIPT.format(
+        tests=str(Path(__file__).parents[1]), columns=columns, runs=str(place.runs), results=str(place.results)
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    deadline = time.time() + 60
+    while not list((place.runs / "small").glob("*.json")) and time.time() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = finished(chosen, place)
+    assert 0 < len(kept) < len(columns)
+    times = {path: path.stat().st_mtime_ns for path in (place.runs / "small").glob("*.json")}
+    assert len(run(chosen, place, runtime=RUNTIME)) == len(columns)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
+    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path / "lock",))
+    holder.start()
+    deadline = time.time() + 60
+    while not (tmp_path / "held").exists() and time.time() < deadline:
+        time.sleep(0.02)
+    with claimed(tmp_path / "lock") as ours:
+        assert not ours
+    assert holder.pid is not None
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    with claimed(tmp_path / "lock") as ours:
+        assert ours
+
+
+def _hold(path: Path) -> None:
+    with claimed(path):
+        (path.parent / "held").touch()
+        time.sleep(60)
+
+
+def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, batches = trial_module.fit, []
+
+    def fit(*values: Any, recipe: Any, **options: Any) -> Any:
+        batches.append(recipe.batch_size)
+        if recipe.batch_size > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*values, recipe=recipe, **options)
+
+    monkeypatch.setattr(trial_module, "fit", fit)
+    record = trial().run(RUNTIME)
+    assert batches == [64, 32, 16]
+    assert record["trained_by"]["batch_size"] == 16
+    assert record["trained_by"]["learning_rate"] == RECIPE.learning_rate / 4
+    assert any(flag["name"] == "batch-halved" and "16" in flag["sentence"] for flag in record["flags"])
+    monkeypatch.setattr(trial_module, "fit", lambda *values, **options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trial().run(RUNTIME)
+
+
+def test_test_images_among_the_training_images_are_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = trial_module._data
+    monkeypatch.setattr(trial_module, "_data", lambda name, split, count: real(name, "test", count))
+    flags = trial(per_class=5).run(RUNTIME)["flags"]
+    assert flags[0]["name"] == "train-test-overlap"
+    assert "50 test images" in flags[0]["sentence"]
+
+
+def test_one_trial_twice_in_a_suite_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the same trial twice: x, jpeg:10, seed 0"):
+        suite("jpeg", "jpeg:10")
+    with pytest.raises(ValueError, match="did you mean gray"):
+        suite("grey")
+
+
+def test_bad_settings_of_a_run_are_errors(place: Place) -> None:
+    with pytest.raises(ValueError, match="jobs must be at least 1; got 0"):
+        run(suite("none"), place, runtime=RUNTIME, jobs=0)
+    with pytest.raises(FileNotFoundError):
+        read_records(place.gathered("nothing"))
+
+
+def test_only_who_has_clean_images_is_given_any(place: Place) -> None:
+    """`clean-mix` trains on some originals, `clean-part` on these alone, `dfr` adds one more result."""
+    mixed = trial(poison=POISON, countermeasure="clean-mix:0.25").run(RUNTIME)
+    part = trial(poison=POISON, countermeasure="clean-part:0.25").run(RUNTIME)
+    protected = trial(poison=POISON).run(RUNTIME)
+    clean = trial().run(RUNTIME)
+    assert len({each["data"]["hash"] for each in (mixed, part, protected, clean)}) == 4
+    assert mixed["data"]["train"] == 80
+    assert part["data"]["train"] == 20
+    refitted = trial(poison=POISON, countermeasure="dfr:40").run(RUNTIME)
+    assert refitted["data"]["hash"] == protected["data"]["hash"]
+    assert refitted["curve"][-1]["finished"]
+    assert refitted["curve"][:2] == protected["curve"]
+
+
+def test_write_json_leaves_no_temporary_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

@@ -95,14 +95,15 @@ class Trial:
         made = countermeasure(self.countermeasure)
         clean, test = _data(self.dataset, "train", self.per_class), _data(self.dataset, "test", self.test_per_class)
         crafting: Parameters = {}
+        facts: Parameters = {}
         train = clean
+        seeded = runtime.with_seed(self.seed + EXPLOITER_SEED)
         if self.poison is not None:
             noise, crafting = self._noise(clean, runtime, noises)
             train = noise.apply(clean)
         if isinstance(made, WithClean):
-            train = made.gather(train, clean, self.seed)
+            train, facts = made.gather(train, clean, seeded)
         tests = {"test": test}
-        seeded = runtime.with_seed(self.seed + EXPLOITER_SEED)
         if made.treats_test:
             tests["treated"] = test.with_pixels(made.sanitize(test.pixels, test.labels, seeded))
         started = time.perf_counter()
@@ -120,6 +121,7 @@ class Trial:
                 "hash": train.content_hash(),
             },
             "crafting": crafting,
+            "facts": facts,
             "trained_by": asdict(recipe),
             **_numbers(history, test),
             "treated": made.treats_test,

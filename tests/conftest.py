@@ -14,6 +14,7 @@ if os.environ.get("UNLEARNABLE_CHECK_SHAPES", "1") == "1":
 DATA_FILES = (
     "cifar10-train.parquet",
     "cifar10-test.parquet",
+    "cifar100-20c-train.parquet",
     "photos-caltech20.parquet",
     "faces-celeb24-color.parquet",
 )

@@ -10,6 +10,7 @@ DATASETS = Registry(
     {
         "digits": Entry("unlearnable.datasets.digits:load", "1,797 scanned digits, 8x8 grey, embedded (UCI)"),
         "cifar10": Entry("unlearnable.datasets.cifar10:load", "60,000 colour photos, 32x32, 10 classes"),
+        "cifar100-20c": Entry("unlearnable.datasets.cifar100:load", "12,000 colour photos, 32x32, 20 classes"),
         "folder": Entry("unlearnable.datasets.folder:load", "your own photos: one category per sub-folder"),
         "parquet": Entry("unlearnable.datasets.parquet:load", "a Parquet file with image and label columns"),
     },
@@ -21,7 +22,7 @@ def load(name: str, **options: Any) -> ImageSet:
     """Load a named dataset.
 
     Args:
-        name: digits, cifar10, folder, parquet, or one that another package registers.
+        name: digits, cifar10, cifar100-20c, folder, parquet, or one that another package registers.
         options: what that source takes, such as `split="test"`, `path=…`, `size=64`.
 
     Raises:

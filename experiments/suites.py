@@ -67,7 +67,25 @@ MORE = (
 )
 """Further strengths."""
 
-DEAR = ("adversarial-training:4", "adversarial-training:2", "adversarial-training:8")
+KNOWING = (
+    "noise:16",
+    "mean-shift+gray",
+    "pretrained:cifar100",
+    "linear-probe:cifar100",
+    "detector:0.5",
+    "simclr:16",
+    "vae:3",
+    "diffusion:100",
+    "erase:8",
+    "linear-probe:imagenet",
+)
+"""Exploiters with other images, other networks or several ideas at once; some take minutes more."""
+
+DEAR = ("adversarial-training:4", "adversarial-training:2", "adversarial-training:8", "pretrained:imagenet")
+"""Each costs as much as ten plain trainings."""
+
+PLAIN_OTHER = "none, vgg-small"
+"""No countermeasure, but another kind of network."""
 
 
 def exploiter(architecture: str, epochs: int, batch_size: int = 500) -> Recipe:
@@ -91,15 +109,15 @@ def _ten_thousand(column: str, row: str, seed: int, chosen: Recipe | None = None
 
 
 def c10_10k() -> Suite:
-    """Every poison against every countermeasure; seeds outermost, what is cheap first."""
+    """Every poison against every countermeasure; seeds outermost, what matters first."""
     other = replace(recipe("reference"), architecture="vgg-small", epochs=8)
     trials = []
     for seed in range(3):
-        for columns in (CHEAP, ("vgg-small",), MORE, DEAR):
+        for columns in (CHEAP, KNOWING, (PLAIN_OTHER,), DEAR[:1], MORE, DEAR[1:]):
             for row in POISONS:
                 for column in columns:
-                    if column == "vgg-small":
-                        trials.append(_ten_thousand("none", row, seed, other, "none, vgg-small"))
+                    if column == PLAIN_OTHER:
+                        trials.append(_ten_thousand("none", row, seed, other, PLAIN_OTHER))
                     else:
                         trials.append(_ten_thousand(column, row, seed))
     return Suite(name="c10-10k", trials=tuple(trials))
@@ -122,7 +140,14 @@ def c10() -> Suite:
     return Suite(name="c10", trials=tuple(trials))
 
 
-SMOKE: dict[str, str] = {}
+SMOKE = {
+    "vae": "vae:3,epochs=1",
+    "diffusion": "diffusion:100,steps=20",
+    "pretrained": "pretrained:imagenet",
+    "linear-probe": "linear-probe:imagenet",
+    "simclr": "simclr:1",
+    "erase": "erase:8,rounds=1",
+}
 """Settings that make the dear countermeasures cheap; the others run as they are."""
 
 

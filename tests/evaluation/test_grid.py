@@ -84,7 +84,7 @@ def test_a_record_says_everything() -> None:
     assert confusion.sum() == 50
     assert (confusion.sum(axis=1) == 5).all()
     assert 100 * np.trace(confusion) / 50 == pytest.approx(record["last"])
-    assert np.mean(record["per_class"]) == pytest.approx(record["last"])
+    assert np.mean(record["class_accs"]) == pytest.approx(record["last"])
     assert record["poison"]["method"] == "error-min"
     assert record["crafting"]["seconds"] >= 0
     assert record["hardware"]["device"] == "cpu"

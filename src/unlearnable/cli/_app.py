@@ -11,12 +11,13 @@ from unlearnable import __version__
 OK, SOME_FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
 _MINE, _PACKS = Group("Your photos", sort_key=0), Group("Noise and machine", sort_key=1)
+_RESEARCH = Group("Research", sort_key=2)
 
 app = App(
     name="unlearnable",
     version=__version__,
     help="Protect photos with error-minimizing noise, and prove by training that it works.",
-    group_commands=Group("Options", sort_key=2),
+    group_commands=Group("Options", sort_key=3),
     help_epilogue="It raises the cost for someone who trains on these files as they are; it never promises more.",
 )
 app.command(
@@ -28,6 +29,7 @@ app.command(
 )
 app.command("unlearnable.cli.demo:demo", name="demo", group=_MINE, help="Protect sample photos and prove it, offline.")
 app.command("unlearnable.cli.pack:app", name="pack", group=_PACKS, help="Class-wise noise ready for new photos.")
+app.command("unlearnable.cli.bench:app", name="bench", group=_RESEARCH, help="Poisons against countermeasures.")
 app.command("unlearnable.cli.doctor:doctor", name="doctor", group=_PACKS, help="Device, formats, measured speed.")
 
 

@@ -178,9 +178,15 @@ def _work(
     say: Callable[[str], None],
     before: int,
 ) -> None:
-    """Run trials that nobody else has claimed; one that fails leaves a sentence, and the others go on."""
+    """Run trials that nobody else has claimed; one that fails leaves a sentence, and the others go on.
+
+    A process whose parent was killed ends after its trial.
+    """
     for number, trial in enumerate(waiting):
         path = place.trial(suite, trial)
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            return
         note = f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}"
         report(Progress(done=before + number, total=len(suite.trials), note=note))
         with claimed(path.with_suffix(".lock")) as ours:

@@ -232,7 +232,7 @@ def _numbers(history: History, test: ImageSet) -> Parameters:
 
 def _classes(confusion: np.ndarray) -> Parameters:
     shares = 100 * np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
-    return {"per_class": [round(float(share), 1) for share in shares], "confusion": confusion.tolist()}
+    return {"class_accs": [round(float(share), 1) for share in shares], "confusion": confusion.tolist()}
 
 
 def _finish(

@@ -1,0 +1,63 @@
+"""Suites by name: Python functions in the experiments/ folder of a checkout, or anywhere."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from unlearnable._registry import unknown
+from unlearnable.evaluation.grid import Suite
+
+HOME = "experiments"
+
+
+def find_suite(name: str) -> Suite:
+    """Make a suite from `smoke`, `paper:figure1` or `my/file.py:function`.
+
+    Raises:
+        ValueError: there is no such suite; near names are listed.
+    """
+    where, colon, function = name.rpartition(":")
+    where, module = _module(where) if colon else (f"{HOME}/suites.py", home("suites"))
+    suites = suites_of(module)
+    wanted = function.replace("-", "_")
+    if wanted not in suites:
+        raise ValueError(f"{where}: {unknown('suite', function, [each.replace('_', '-') for each in suites])}")
+    return suites[wanted]()
+
+
+def suites_of(module: ModuleType) -> dict[str, Callable[[], Suite]]:
+    """Return the functions of a module that return a suite, by name."""
+    return {
+        name: function
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__annotations__.get("return") is Suite and name[0] != "_"
+    }
+
+
+def _module(where: str) -> tuple[str, ModuleType]:
+    if not where.endswith(".py"):
+        return f"{HOME}/{where}", home(where)
+    path = Path(where)
+    if not path.is_file():
+        raise ValueError(f"there is no file {where}; give FILE.py:FUNCTION, or a suite of {HOME}/")
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return where, module
+
+
+def home(module: str) -> ModuleType:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(f"{HOME}.{module.replace('-', '_')}")
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"there is no {HOME}/{module}.py here: run it in a checkout of this project, or give FILE.py:FUNCTION"
+        ) from error

@@ -1,0 +1,40 @@
+"""The documentation does what it says."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import unlearnable.exploiters
+from unlearnable._registry import Entry
+from unlearnable.cli._app import run
+from unlearnable.exploiters import COUNTERMEASURES, countermeasure
+
+EXTENDING = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+def test_adding_a_countermeasure_is_one_file_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = EXTENDING.read_text(encoding="utf-8")
+    file, line, suite = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (commands,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "solarize.py").write_text(file)
+    (tmp_path / "my_suite.py").write_text(suite)
+    monkeypatch.setattr(unlearnable.exploiters, "__path__", [*unlearnable.exploiters.__path__, str(tmp_path)])
+    added = eval(f"{{{line}}}", {"Entry": Entry})  # noqa: S307 - one line of our own documentation
+    for name, entry in added.items():
+        monkeypatch.setitem(COUNTERMEASURES.entries, name, entry)  # type: ignore[arg-type]
+    assert countermeasure("solarize:100").spec == "solarize:100"
+    with pytest.raises(ValueError, match="did you mean solarize"):
+        countermeasure("solarise")
+    monkeypatch.chdir(tmp_path)
+    for command in commands.strip().splitlines():
+        program, *arguments = shlex.split(command.removeprefix("$ "))
+        assert program == "unlearnable"
+        assert run(arguments) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert "solarize:128" in printed
+    assert "error-min, class-wise" in printed
+    assert "worst case" in printed

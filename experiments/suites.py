@@ -125,7 +125,15 @@ def c10_10k() -> Suite:
 
 def c10() -> Suite:
     """All 50,000 images, against the countermeasures that matter most."""
-    columns = ("none", "gray", "jpeg:10", "jpeg:75", "orthogonal-projection", "mean-shift", "adversarial-training:4")
+    columns = (
+        "none",
+        "gray",
+        "jpeg:10",
+        "jpeg:75",
+        "orthogonal-projection",
+        "pretrained:cifar100",
+        "adversarial-training:4",
+    )
     trials = [
         Trial(
             row=row,

@@ -1,4 +1,12 @@
-from unlearnable.evaluation.flags import find_flags, overlap_flag
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trial_records import Record, record
+from unlearnable.evaluation import flags
+from unlearnable.evaluation.flags import LINEAR, find_flags, overlap_flag, suite_flags
+from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED
 
 
 def row(name: str, best: float, train_acc: float = 99) -> dict:
@@ -27,3 +35,66 @@ def test_overlap() -> None:
     flag = overlap_flag(["a", "b"], 1)
     assert flag is not None
     assert flag.name == "train-test-overlap"
+
+
+CLEAN = [record("clean", name, best) for name, best in (("none", 90.0), ("jpeg:10", 80.0), (LINEAR, 85.0))]
+
+
+def suite_names(*mine: Record, clean: Sequence[Record] = CLEAN, columns: tuple[str, ...] = ("none",)) -> set[str]:
+    return {flag.name for flag in suite_flags(mine, clean, chance=50, all_columns=columns)}
+
+
+def held(**more: Any) -> list[Record]:
+    return [record("em", "none", 52.0, seed=seed, **more) for seed in (0, 1)]
+
+
+def fell(countermeasure: str) -> list[Record]:
+    return [record("em", countermeasure, 78.0, seed=seed) for seed in (0, 1)]
+
+
+def test_a_sound_row_has_no_flag() -> None:
+    assert suite_names(*held()) == set()
+
+
+def test_each_weakness_of_a_row_is_flagged() -> None:
+    assert suite_names(*held(), *fell(LINEAR)) == {"linearly-separable"}
+    assert suite_names(*held(), *fell("jpeg:10")) == {"jpeg-fragile"}
+    assert suite_names(*held(train_acc=70.0)) == {"undertrained"}
+    assert suite_names(held()[0]) == {"single-seed"}
+    assert suite_names(*held(), columns=("none", "gray")) == {"countermeasure-not-run"}
+    assert suite_names(*held(), clean=[]) == {"clean-baseline-low"}
+    assert suite_names(*held(), clean=[record("clean", "none", 60.0)]) == {"clean-baseline-low"}
+    for name in ("train-test-overlap", "batch-halved"):
+        assert suite_names(*held(flags=[{"name": name, "sentence": "It is so."}])) == {name}
+
+
+def test_what_fell_without_help_is_not_called_fragile() -> None:
+    open_to_all = [record("em", "none", 85.0, seed=seed) for seed in (0, 1)]
+    assert suite_names(*open_to_all, *fell(LINEAR), *fell("jpeg:10")) == set()
+
+
+def test_partial_protection_is_compared_with_the_clean_part_alone() -> None:
+    mixed, alone = (
+        [record("em", name, best, seed=seed) for seed in (0, 1)]
+        for name, best in (("clean-mix:0.2", 84.0), ("clean-part:0.2", 81.5))
+    )
+    (flag,) = suite_flags([*held(), *mixed, *alone], CLEAN, chance=50, all_columns=())
+    assert flag.name == "partial-protection"
+    assert "84.0 %" in flag.sentence
+    assert "81.5 %" in flag.sentence
+    assert "+2.5" in flag.sentence
+
+
+def test_every_flag_is_explained_with_its_threshold() -> None:
+    source = Path(flags.__file__).read_text(encoding="utf-8")
+    raised = set(re.findall(r'(?:name=|, |\()"([a-z]+(?:-[a-z]+)+)"', source)) - {LINEAR, "clean-mix"}
+    assert {"undertrained", "batch-halved", "linearly-separable"} - {"undertrained"} <= raised
+    page = (Path(__file__).parents[2] / "docs" / "flags.md").read_text(encoding="utf-8")
+    explained = dict(re.findall(r"^\| `([a-z-]+)` \| (.+?) \|", page, re.MULTILINE))
+    assert raised | {"undertrained"} == set(explained)
+    assert f"{flags.UNDERTRAINED:.0f} %" in explained["undertrained"]
+    assert f"{flags.CLEAN_BASELINE:.0f} %" in explained["clean-baseline-low"]
+    assert f"{LEAST_TO_LEARN:.0f} points" in explained["clean-baseline-low"]
+    for name in ("linearly-separable", "jpeg-fragile"):
+        assert f"{100 * HELD:.0f} %" in explained[name]
+        assert f"{100 * WEAKENED:.0f} %" in explained[name]

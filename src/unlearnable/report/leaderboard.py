@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from unlearnable._types import Parameters
 from unlearnable.evaluation.flags import Flag, suite_flags
 from unlearnable.evaluation.metrics import verdict
-from unlearnable.report.grid import LEGEND, MARK, MARK_SAYS, WORST, Cell, Matrix, matrix, uses_clean
+from unlearnable.report.grid import MARK, MARK_SAYS, WORST, Cell, Matrix, matrix, uses_clean
 from unlearnable.report.published import Published, Source, published_for, sources
 from unlearnable.report.tables import md, md_table, table
 
@@ -143,7 +143,6 @@ def leaderboard_html(suites: Mapping[str, Sequence[Parameters]]) -> str:
     return environment.from_string(source).render(
         boards=boards,
         opening=OPENING,
-        legend=LEGEND,
         mark=MARK,
         mark_says=MARK_SAYS,
         published_says=PUBLISHED,
@@ -166,7 +165,7 @@ def colour(share: float | None) -> str:
 def ink(share: float | None) -> str:
     """Return the colour of text on `colour(share)`, with a contrast of 4.5 or more."""
     paper = _luminance(colour(share))
-    return "#ffffff" if 1.05 / (paper + 0.05) > (paper + 0.05) / 0.06 else "#14181f"
+    return "#ffffff" if 1.05 / (paper + 0.05) > (paper + 0.05) / 0.05 else "#000000"
 
 
 _SCALE = ((26, 127, 90), (134, 190, 140), (246, 232, 178), (226, 140, 96), (176, 42, 48))

@@ -1,0 +1,73 @@
+"""The leaderboard: sorted by the worst case, readable, and in need of nothing else."""
+
+import re
+
+import pytest
+
+from trial_records import record
+from unlearnable.report.leaderboard import Board, colour, ink, leaderboard_html, leaderboard_markdown
+
+
+def records() -> list[dict]:
+    published = {"method": "error-min", "scope": "sample-wise", "epsilon": 8.0}
+    cifar = {"dataset": "cifar10"}
+    return [
+        record("clean", "none", 90.0, **cifar),
+        record("clean", "gray", 88.0, **cifar),
+        record("weak <b>", "none", 55.0, **cifar),
+        record("weak <b>", "gray", 87.0, **cifar),
+        record("strong", "none", 52.0, **cifar, poison=published),
+        record("strong", "clean-part:0.2", 70.0, **cifar, poison=published),
+    ]
+
+
+def test_the_lowest_worst_case_comes_first() -> None:
+    board = Board(name="x", records=tuple(records()))
+    assert [each.row for each in board.standings] == ["strong", "weak <b>"]
+    assert [each.verdict for each in board.standings] == ["held", "failed"]
+    strong, weak = board.standings
+    assert strong.worst is not None
+    assert strong.worst.column == "none"
+    assert strong.published is not None
+    assert strong.published.countermeasure == "none"
+    assert strong.published_worst is not None
+    assert strong.published_worst.accuracy > strong.published.accuracy
+    assert "clean-" not in strong.published_worst.countermeasure
+    assert weak.published is None or weak.published.scope == "class-wise"
+    assert {"single-seed", "countermeasure-not-run"} <= {flag.name for flag in strong.flags}
+
+
+def test_markdown_has_headlines_matrix_flags_and_sources() -> None:
+    text = leaderboard_markdown({"c10-10k": records()})
+    first = next(line for line in text.splitlines() if line.startswith("| strong"))
+    assert first.startswith("| strong | 51.0 (52.0) | **52.0** by none | 90.0 | held |")
+    assert "weak &lt;b&gt;" in text
+    assert "`single-seed`" in text
+    assert "## Published numbers" in text
+    assert "6 trials, 1 seed," in text
+
+
+def test_the_page_needs_nothing_else_and_shows_every_cell() -> None:
+    html = leaderboard_html({"c10-10k": records()})
+    assert "<script" not in html
+    assert not re.search(r"(?:src|href)=|url\(", html)
+    assert "weak &lt;b&gt;" in html
+    assert "weak <b>" not in html
+    assert html.count('class="worst"') == 2
+    assert 'title="strong, gray: not run"' in html
+
+
+@pytest.mark.parametrize("share", [None, -1.0, *(step / 20 for step in range(21)), 1.5])
+def test_text_can_be_read_on_every_colour(share: float | None) -> None:
+    def luminance(shade: str) -> float:
+        values = [int(shade[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(colour(share)), luminance(ink(share))), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_green_means_protected() -> None:
+    assert colour(0.0) == "#1a7f5a"
+    assert colour(1.0) == "#b02a30"

@@ -3,6 +3,6 @@
 import subprocess
 import sys
 
-for name in ("startup", "protect", "craft", "train", "fit"):
+for name in ("startup", "protect", "craft", "train", "fit", "accuracy"):
     print(f"== {name}", flush=True)
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

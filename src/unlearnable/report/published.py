@@ -18,9 +18,9 @@ class Published:
         poison: our name of the method where we have it, else the field's; `clean` for unprotected images.
         scope: `class-wise` or `sample-wise`; empty where the source does not say.
         epsilon: the budget in levels (linf), None where it is another norm or is not stated.
-        countermeasure: our name of it; settings may differ from ours.
-        dataset: a name of the dataset registry.
-        architecture: what was trained.
+        countermeasure: our name of it where we have it, else the field's; settings may differ from ours.
+        dataset: a name of the dataset registry, or `cifar100`.
+        architecture: what was trained; our name of it where we have it.
         accuracy: percent, last epoch unless `note` says otherwise.
         source: where the number stands.
         paper: where the poison was published.
@@ -103,4 +103,5 @@ def _said(note: str, entries: Sequence[Published]) -> str:
     columns = dict.fromkeys(each.countermeasure for each in noted)
     if len(noted) == sum(each.countermeasure in columns for each in entries):
         return f"{', '.join(columns)}: {note}"
-    return f"{'; '.join(f'{each.title}, {each.countermeasure}' for each in noted)}: {note}"
+    cells = dict.fromkeys(f"{each.title}, {each.countermeasure}" for each in noted)
+    return f"{'; '.join(cells)}: {note}"

@@ -158,12 +158,25 @@ def test_processes_share_a_suite(place: Place) -> None:
     assert [each["data"] for each in records] == [each["data"] for each in alone]
 
 
-def test_a_trial_that_another_process_has_claimed_is_left_to_it(place: Place) -> None:
+def test_a_trial_that_another_process_has_claimed_comes_last_and_is_run_if_that_one_dies(place: Place) -> None:
     chosen = suite("none", "gray")
-    with claimed(place.trial(chosen, chosen.trials[0]).with_suffix(".lock")) as ours:
-        assert ours
-        assert [each["column"] for each in run(chosen, place, runtime=RUNTIME)] == ["gray"]
-    assert len(run(chosen, place, runtime=RUNTIME)) == 2
+    theirs, mine = (place.trial(chosen, trial) for trial in chosen.trials)
+    theirs.parent.mkdir(parents=True)
+    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(theirs.with_suffix(".lock"),))
+    holder.start()
+    deadline = time.time() + 60
+    while not (theirs.parent / "held").exists() and time.time() < deadline:
+        time.sleep(0.02)
+
+    def report(progress: Progress) -> None:
+        if mine.is_file() and holder.is_alive():
+            assert not theirs.is_file()
+            holder.kill()
+
+    records = run(chosen, place, runtime=RUNTIME, report=report)
+    holder.join()
+    assert [each["column"] for each in records] == ["none", "gray"]
+    assert mine.stat().st_mtime_ns < theirs.stat().st_mtime_ns
 
 
 SCRIPT = """

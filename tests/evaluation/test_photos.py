@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from unlearnable import Runtime
-from unlearnable.evaluation.photos import PhotoProof, TooFewPhotosError
+from unlearnable.evaluation.photos import EXPORTS, PhotoProof, TooFewPhotosError
 from unlearnable.evaluation.proof import prove
 from unlearnable.evaluation.published import Pair
 from unlearnable.training.recipes import recipe
@@ -40,7 +40,16 @@ def pairs(tmp_path: Path) -> list[Pair]:
 def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     plan = PhotoProof(recipe=QUICK, seeds=(0,)).plan(pairs, about={"name": "x", "noun": "photos"})
     rows = {row.name: row for row in plan.rows}
-    assert list(rows) == ["clean", "random", "protected", "gray", "resize:0.5", "jpeg:75", "jpeg:10"]
+    assert list(rows) == [
+        "clean",
+        "random",
+        "protected",
+        "gray",
+        "resize:0.5",
+        "jpeg:75",
+        "jpeg:10",
+        "orthogonal-projection",
+    ]
     assert len(plan.test) == 8
     assert len(rows["clean"].train) == 24
     shift = rows["protected"].train.pixels.astype(int) - rows["clean"].train.pixels
@@ -50,14 +59,19 @@ def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     assert (rows["jpeg:10"].train.pixels != rows["protected"].train.pixels).any()
     random = rows["random"].train.pixels.astype(int) - rows["clean"].train.pixels
     assert 4 <= np.abs(random).max() <= 8
-    assert all(row.treated_test is not None for row in plan.rows if row.kind == "countermeasure")
+    assert all(
+        row.treated_test is not None for row in plan.rows if row.kind == "countermeasure" and row.name in EXPORTS
+    )
+    projected = rows["orthogonal-projection"]
+    assert projected.countermeasure == "orthogonal-projection"
+    assert (projected.train.pixels == rows["protected"].train.pixels).all()
     assert plan.test.pixels.shape[2:] == (27, 27)
 
 
 def test_a_proof_on_photos_runs_to_a_verdict(pairs: list[Pair]) -> None:
-    layout = PhotoProof(recipe=QUICK, seeds=(0,), exports=("gray",))
+    layout = PhotoProof(recipe=QUICK, seeds=(0,), exports=("gray",), loaded=("mean-shift",))
     proof = prove(layout.plan(pairs, about={"name": "x", "noun": "photos"}), runtime=Runtime.auto("cpu"))
-    assert [row["name"] for row in proof["rows"]] == ["clean", "random", "protected", "gray"]
+    assert [row["name"] for row in proof["rows"]] == ["clean", "random", "protected", "gray", "mean-shift"]
     assert proof["about"]["photos"] == 32
     assert proof["rows"][0]["best"] > 90
 

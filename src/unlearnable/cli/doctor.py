@@ -112,7 +112,7 @@ def _training(device: str) -> dict[str, str]:
     from unlearnable._runtime import Runtime
     from unlearnable.cli._progress import spoken
     from unlearnable.datasets import load
-    from unlearnable.evaluation.photos import EXPORTS, STORED
+    from unlearnable.evaluation.photos import EXPORTS, LOADED, STORED
     from unlearnable.training.fit import fit
     from unlearnable.training.recipes import recipe
 
@@ -124,7 +124,7 @@ def _training(device: str) -> dict[str, str]:
     few = data.subset(np.arange(photos.batch_size))
     history = fit(data, test=few, recipe=replace(photos, epochs=2), runtime=Runtime.auto(device))
     rate = len(data) / history.last.seconds
-    trainings = (3 + len(EXPORTS)) * 2
+    trainings = (3 + len(EXPORTS) + len(LOADED)) * 2
     proof = PROOF_PHOTOS * photos.epochs * trainings / rate
     return {
         "training": f"{rate:.0f} images of {photos.image_size}x{photos.image_size} a second ({photos.architecture})",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -180,17 +181,23 @@ def _work(
 ) -> None:
     """Run trials that nobody else has claimed; one that fails leaves a sentence, and the others go on.
 
-    A process whose parent was killed ends after its trial.
+    Then wait for those that others claimed, and run what they leave undone when they die. A process whose parent was
+    killed ends after its trial.
     """
-    for number, trial in enumerate(waiting):
+    elsewhere: list[Trial] = []
+    for number, trial in enumerate(chain(waiting, elsewhere)):
         path = place.trial(suite, trial)
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
             return
         note = f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}"
-        report(Progress(done=before + number, total=len(suite.trials), note=note))
-        with claimed(path.with_suffix(".lock")) as ours:
-            if not ours or path.is_file():
+        second = number >= len(waiting)
+        report(Progress(done=before + number - len(elsewhere), total=len(suite.trials), note=note))
+        with claimed(path.with_suffix(".lock"), wait=second) as ours:
+            if not ours:
+                elsewhere.append(trial)
+                continue
+            if path.is_file() or (second and path.with_suffix(".failed").is_file()):
                 continue
             try:
                 record = trial.run(runtime, noises=place.noises)

@@ -29,6 +29,10 @@ EXPORTS = {
 """What an exploiter may do to the protected files before training, by countermeasure name."""
 
 
+LOADED = {"orthogonal-projection": "What a linear classifier sees, projected out"}
+"""What he may do to all of them together while loading them for training."""
+
+
 class TooFewPhotosError(ValueError):
     """The folder is too small for a proof; the message says what is needed and how to get there."""
 
@@ -43,6 +47,7 @@ class PhotoProof:
         epsilon: budget of the protection in levels.
         test_fraction: share of each category's clean photos that is kept for testing.
         exports: countermeasures applied to the protected files at full resolution.
+        loaded: countermeasures applied to all protected photos together, at the size they are trained on.
         limit: at most so many photos are used, drawn evenly from the categories.
         split_seed: seed of the split and of the draw.
     """
@@ -52,6 +57,7 @@ class PhotoProof:
     epsilon: float = 8.0
     test_fraction: float = 0.25
     exports: tuple[str, ...] = tuple(EXPORTS)
+    loaded: tuple[str, ...] = tuple(LOADED)
     limit: int = 4000
     split_seed: int = 0
 
@@ -106,6 +112,10 @@ class PhotoProof:
                     treated_test=treated[column - 1] if column else None,
                 )
             )
+        protected = next(row.train for row in rows if row.name == "protected")
+        for name in self.loaded:
+            title = LOADED.get(name, name)
+            rows.append(Row(name=name, title=title, kind="countermeasure", train=protected, countermeasure=name))
         counts = Counter(pair.category for pair in own)
         return Plan(
             rows=tuple(replace(row, train=_with(row.train, aside)) for row in rows),

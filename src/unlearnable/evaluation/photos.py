@@ -29,7 +29,7 @@ EXPORTS = {
 """What an exploiter may do to the protected files before training, by countermeasure name."""
 
 
-LOADED = {"orthogonal-projection": "What a linear classifier sees, projected out"}
+LOADED = {"orthogonal-projection": "Linear signal projected out"}
 """What he may do to all of them together while loading them for training."""
 
 

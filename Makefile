@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/unlearnable demo -o demo
 
-# one thread: two that wait for each other make tiny networks 100 times slower as soon as anything else runs
+# one thread: the networks are tiny, and the whole takes 2.5 minutes on an idle machine
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest
 

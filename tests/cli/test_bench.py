@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unlearnable.cli._app import run
-from unlearnable.exploiters import COUNTERMEASURES, countermeasure, diffusion
+from unlearnable.exploiters import COUNTERMEASURES, _weights, countermeasure
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("shared_data")
 def test_the_smoke_suite_runs_every_countermeasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(diffusion, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(_weights, "user_cache_path", lambda name: tmp_path / name)
     folders = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")]
     assert run(["bench", "run", "smoke", "--quiet", *folders]) == 0
     lines = (tmp_path / "results" / "smoke.jsonl").read_text().splitlines()

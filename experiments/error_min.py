@@ -19,7 +19,7 @@ from experiments._record import curve, once, say
 from unlearnable._runtime import Runtime
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._base import Poison
+from unlearnable.poisons._base import AnyPoison
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.random import RandomNoise
@@ -61,7 +61,7 @@ PROTOCOLS["resnet18-long"] = replace(
 )
 PROTOCOLS["full-other"] = Protocol(images=50_000, exploiter=replace(PROTOCOLS["other"].exploiter, epochs=3))
 
-NOISES: dict[str, Poison | None] = {
+NOISES: dict[str, AnyPoison | None] = {
     "clean": None,
     "class-wise": ErrorMin(),
     "class-wise-any-frequency": ErrorMin(cycles=1000),

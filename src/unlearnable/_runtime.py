@@ -4,6 +4,7 @@ import hashlib
 import platform
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -24,11 +25,13 @@ class Runtime:
         device: where tensors live.
         dtype: the autocast type: bf16 where the device computes in it, else float32.
         seed: the seed that every generator of this run is derived from.
+        checkpoint: the file a long search keeps its state in, to go on after it was killed; None keeps none.
     """
 
     device: torch.device
     dtype: torch.dtype
     seed: int = 0
+    checkpoint: Path | None = None
 
     @classmethod
     def auto(cls, device: str = "auto", *, seed: int = 0) -> "Runtime":

@@ -8,6 +8,9 @@ from jaxtyping import Float, Shaped
 
 from unlearnable._types import Levels, Norm, RealLevels
 
+SHRINKS = 8
+"""How often a row is shrunk before its values are rounded towards zero instead."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -48,8 +51,8 @@ class Budget:
     def quantise(self, levels: Shaped[np.ndarray, "m c h w"]) -> Levels:
         """Round to integer levels so that the result is still inside the budget.
 
-        Rounds to nearest; where that leaves the budget (a fractional ε, or `l2` after rounding up), towards
-        zero. Values beyond ±127 are clipped.
+        Rounds to nearest; where that leaves the budget, whole levels below a fractional ε are taken (`linf`), or the
+        row is shrunk a little before it is rounded (`l2`). Values beyond ±127 are clipped.
 
         Raises:
             ValueError: a value is not finite.
@@ -62,8 +65,14 @@ class Budget:
             return np.clip(np.rint(inside), -whole, whole).astype(np.int8)
         rounded = np.rint(inside)
         if self.norm == "l2":
-            outside = _l2(rounded) > self.epsilon
-            rounded = np.where(outside, np.trunc(inside), rounded)
+            for _ in range(SHRINKS):
+                size = _l2(rounded)
+                if (size <= self.epsilon).all():
+                    break
+                factor = np.where(size > self.epsilon, 0.999 * self.epsilon / np.maximum(size, 1e-12), 1)
+                inside = inside * factor.astype(np.float32)
+                rounded = np.rint(inside)
+            rounded = np.where(_l2(rounded) > self.epsilon, np.trunc(inside), rounded)
         return rounded.astype(np.int8)
 
     def contains(self, levels: Shaped[np.ndarray, "m c h w"]) -> bool:

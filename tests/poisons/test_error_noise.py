@@ -144,7 +144,7 @@ def test_settings_out_of_range_are_errors(settings: dict, message: str) -> None:
 
 @pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
 def test_surrogates_take_turns(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unlearnable.poisons import error_min
+    from unlearnable.poisons import _alternating, error_min
 
     stepped: list[str] = []
     real = error_min.model_step
@@ -153,7 +153,8 @@ def test_surrogates_take_turns(scope: Scope, monkeypatch: pytest.MonkeyPatch) ->
         stepped.append(type(model).__name__)
         return real(model, *rest)
 
-    monkeypatch.setattr(error_min, "model_step", watched)
+    for module in (error_min, _alternating):
+        monkeypatch.setattr(module, "model_step", watched)
     settings = {"scope": scope, "steps": 4, "rounds": 4, "model_steps": 1, "noise_steps": 1, "stop_error": 0}
     ErrorMin(surrogates=("fast-small", "resnet-small"), **settings).craft(images(), RUNTIME)
     assert sorted(stepped) == ["Fast", "Fast", "ResNet", "ResNet"]

@@ -10,12 +10,12 @@ import torch
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._base import Poison
+from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons.random import RandomNoise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wild(Poison):
+class Wild(AdditivePoison):
     """Returns levels far outside the budget, drawn from torch's global generator."""
 
     method: ClassVar[str] = "wild"

@@ -147,6 +147,33 @@ def leaderboard(
     return OK
 
 
+@app.command
+def choose(
+    suite: Annotated[str, Parameter(help="A suite's name, or its JSON-lines file.")] = "c10-10k",
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="The Markdown page.")] = Path(
+        "docs/choose-a-poison.md"
+    ),
+    results: Results = Path("results"),
+) -> int:
+    """Write which poison needs, costs and withstands what, from the registry and committed results."""
+    from unlearnable.poisons import POISONS
+    from unlearnable.report.choose import Facts
+    from unlearnable.report.choose import choose as as_page
+
+    facts = {}
+    for name in POISONS:
+        kind = POISONS.get(name)
+        facts[name] = Facts(
+            summary=POISONS.entry(name).summary, scopes=kind.scopes, needs=kind.needs, bound=kind.bound()
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(as_page(_records(suite, results), facts), encoding="utf-8")
+    say(f"wrote {output}")
+    return OK
+
+
 def _records(name: str, results: Path) -> Sequence[dict[str, Any]]:
     from unlearnable.evaluation.grid import read_records
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,8 +18,8 @@ from unlearnable.evaluation.flags import trial_flags
 from unlearnable.evaluation.store import claimed, key_of, write_json
 from unlearnable.exploiters import Countermeasure, WithClean, countermeasure
 from unlearnable.imageset import ImageSet
-from unlearnable.perturbation import Additive
-from unlearnable.poisons._base import Poison
+from unlearnable.perturbation import PerturbationFileError, Stored, load_perturbation
+from unlearnable.poisons._base import AnyPoison
 from unlearnable.training.fit import Epoch, History, evaluate, fit
 from unlearnable.training.loader import resident
 from unlearnable.training.recipes import Recipe
@@ -50,7 +51,7 @@ class Trial:
     recipe: Recipe
     per_class: int | None = None
     test_per_class: int | None = None
-    poison: Poison | None = None
+    poison: AnyPoison | None = None
     countermeasure: str = "none"
     seed: int = 0
     column: str = ""
@@ -136,7 +137,7 @@ class Trial:
         record["flags"] = [asdict(flag) for flag in trial_flags(record, shared=shared, halved=halved)]
         return record
 
-    def _noise(self, clean: ImageSet, runtime: Runtime, folder: Path | None) -> tuple[Additive, Parameters]:
+    def _noise(self, clean: ImageSet, runtime: Runtime, folder: Path | None) -> tuple[Stored, Parameters]:
         assert self.poison is not None
         poison = replace(self.poison, seed=self.seed)
         if folder is None:
@@ -151,15 +152,16 @@ class Trial:
         file = folder / f"{key_of(values)}.safetensors"
         facts = file.with_suffix(".json")
         with claimed(file.with_suffix(".lock"), wait=True):
-            if file.is_file() and facts.is_file():
-                return Additive.load(file), json.loads(facts.read_text(encoding="utf-8"))
+            # damaged noise is crafted again, like any trial's record
+            with suppress(PerturbationFileError, json.JSONDecodeError, FileNotFoundError):
+                return load_perturbation(file), json.loads(facts.read_text(encoding="utf-8"))
             noise, crafting = _crafted(poison, clean, runtime)
             noise.save(file)
             write_json(facts, crafting)
         return noise, crafting
 
 
-def _crafted(poison: Poison, clean: ImageSet, runtime: Runtime) -> tuple[Additive, Parameters]:
+def _crafted(poison: AnyPoison, clean: ImageSet, runtime: Runtime) -> tuple[Stored, Parameters]:
     started, used = time.perf_counter(), time.process_time()
     noise = poison.craft(clean, runtime)
     seconds = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}

@@ -15,7 +15,67 @@ POISONS = Registry(
         ),
         "random": Entry(
             "unlearnable.poisons.random:RandomNoise",
-            "uniform random noise, the paper's control",
+            "uniform random noise, the paper's control; class-wise the random noise of Tao et al. 2021",
+        ),
+        "pil": Entry(
+            "unlearnable.poisons.induced_linearity:InducedLinearity",
+            "what a linear network reads as the label; seconds, no deep surrogate (PIL 2026)",
+        ),
+        "lsp": Entry(
+            "unlearnable.poisons.linearly_separable:LinearlySeparable",
+            "random flat patches that a linear classifier tells apart; no search (Yu et al. 2022)",
+        ),
+        "autoregressive": Entry(
+            "unlearnable.poisons.autoregressive:Autoregressive",
+            "each value a fixed combination of its neighbours; no search (Sandoval-Segura et al. 2022)",
+        ),
+        "one-pixel": Entry(
+            "unlearnable.poisons.one_pixel:OnePixel",
+            "one pixel of each image gets its class's colour (Wu et al. 2023)",
+        ),
+        "error-min-one-pixel": Entry(
+            "unlearnable.poisons.error_min_one_pixel:ErrorMinOnePixel",
+            "error-minimizing noise and one pixel on top (Wu et al. 2023, CIFAR-10-S)",
+        ),
+        "convolution": Entry(
+            "unlearnable.poisons.convolution:Convolution",
+            "a random blur for each class; visible (Sadasivan et al. 2023, CUDA)",
+        ),
+        "targeted": Entry(
+            "unlearnable.poisons.targeted:Targeted",
+            "what a trained network takes for the next class (Fowl et al. 2021, TAP)",
+        ),
+        "self-ensemble": Entry(
+            "unlearnable.poisons.self_ensemble:SelfEnsemble",
+            "another class's features at many moments of one training (Chen et al. 2023, SEP)",
+        ),
+        "hypocritical": Entry(
+            "unlearnable.poisons.hypocritical:Hypocritical",
+            "what a slightly robust network finds easier than it is (Tao et al. 2022)",
+        ),
+        "entangled": Entry(
+            "unlearnable.poisons.entangled:Entangled",
+            "robust features pushed away from their class (Wen et al. 2023, EntF)",
+        ),
+        "robust-error-min": Entry(
+            "unlearnable.poisons.robust_error_min:RobustErrorMin",
+            "error-min that holds at the worst image nearby; dear (Fu et al. 2022, REM)",
+        ),
+        "stable-error-min": Entry(
+            "unlearnable.poisons.stable_error_min:StableErrorMin",
+            "error-min for robust networks, stable under random noise (Liu et al. 2024, SEM)",
+        ),
+        "gray-augmented": Entry(
+            "unlearnable.poisons.gray_augmented:GrayAugmented",
+            "error-min searched in grey as well (Liu et al. 2021)",
+        ),
+        "mutual-information": Entry(
+            "unlearnable.poisons.mutual_information:MutualInformation",
+            "pulls the features of a class together (MI-UE 2026)",
+        ),
+        "resilient-error-min": Entry(
+            "unlearnable.poisons.resilient_error_min:ResilientErrorMin",
+            "error-min searched through JPEG, grey and blur (ours)",
         ),
         "slots": Entry(
             "unlearnable.poisons.slots:SlotNoise",

@@ -1,6 +1,7 @@
 """What bilevel searches share: the surrogate's steps on θ and the sign steps on δ, as functions of tensors."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -130,6 +131,18 @@ class Batches:
         if not self.waiting:
             self.waiting = list(torch.randperm(self.count, generator=self.generator).tensor_split(self.batches))
         return self.waiting.pop()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the rows that still wait in this pass, for a checkpoint."""
+        sizes = torch.tensor([len(rows) for rows in self.waiting], dtype=torch.int64)
+        waiting = torch.cat(self.waiting) if self.waiting else torch.zeros(0, dtype=torch.int64)
+        return {"waiting": waiting, "waiting.sizes": sizes}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Put back what `state` returned; the generator has its own state."""
+        self.waiting = (
+            list(torch.split(saved["waiting"], saved["waiting.sizes"].tolist())) if len(saved["waiting"]) else []
+        )
 
     def sweep(self) -> list[Int64[Tensor, " b"]]:
         """Return all rows once, in order, in batches."""

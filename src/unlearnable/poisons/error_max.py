@@ -1,6 +1,6 @@
 """Error-maximizing noise: adversarial examples of a trained network, the paper's control."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._base import Poison
+from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, Frozen, noise_steps, perturbed
-from unlearnable.training import fit, recipe
+from unlearnable.poisons._surrogates import phases, trained
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErrorMax(Poison):
+class ErrorMax(AdditivePoison):
     """Noise that makes the loss of an already trained network large.
 
     min_θ E L(f_θ(x), y) first; then max_{‖δ‖∞ ≤ ε} L(f_θ(x + δ), y) with θ fixed, by sign steps of +step.
@@ -41,6 +41,13 @@ class ErrorMax(Poison):
     """
 
     method: ClassVar[str] = "error-max"
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
+  title = {Unlearnable Examples: Making Personal Data Unexploitable},
+  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
+  booktitle = {ICLR},
+  year = {2021}
+}"""
 
     surrogate: str = "fast-small"
     surrogate_epochs: int = 10
@@ -59,22 +66,10 @@ class ErrorMax(Poison):
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Train the surrogate, then ascend (levels)."""
-        total = self.surrogate_epochs + self.rounds
-        training = replace(
-            recipe("fast"),
-            architecture=self.surrogate,
-            epochs=self.surrogate_epochs,
-            batch_size=self.batch_size,
-            learning_rate=recipe("fast").learning_rate * self.batch_size / recipe("fast").batch_size,
+        parts = phases(report, [self.surrogate_epochs, self.rounds])
+        (model,) = trained(
+            data, self.surrogate, runtime, next(parts), epochs=self.surrogate_epochs, batch_size=self.batch_size
         )
-        model = fit(
-            data,
-            test=data.subset([*range(min(len(data), 100))]),
-            recipe=training,
-            runtime=runtime,
-            seed=self.seed,
-            progress=lambda epoch: report(Progress(done=epoch.epoch, total=total, note="training the surrogate")),
-        ).model
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
         by_class = self.scope == "class-wise"
@@ -82,11 +77,11 @@ class ErrorMax(Poison):
         levels = torch.zeros(rows, *images.shape[1:], dtype=torch.float16, device=runtime.device)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         ascend = self._ascend_classes if by_class else self._ascend_images
+        told = next(parts)
         with Frozen(model):
             for number in range(1, self.rounds + 1):
                 error = ascend(model, images, labels, levels, batches, runtime)
-                done = self.surrogate_epochs + number
-                report(Progress(done=done, total=total, note=f"error {100 * error:.0f} %"))
+                told(Progress(done=number, total=self.rounds, note=f"error {100 * error:.0f} %"))
                 if error >= self.stop_error:
                     break
         return levels.float().cpu().numpy()

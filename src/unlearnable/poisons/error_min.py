@@ -8,18 +8,10 @@ from typing import ClassVar
 import torch
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, RealLevels, Report
+from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._base import Poison
-from unlearnable.poisons._bilevel import (
-    Batches,
-    Frozen,
-    model_step,
-    noise_steps,
-    perturbed,
-    smoothed,
-    surrogate_optimiser,
-)
+from unlearnable.poisons._alternating import Alternating
+from unlearnable.poisons._bilevel import Batches, model_step, perturbed, smoothed, surrogate_optimiser
 from unlearnable.training.fit import build
 from unlearnable.training.memory import keep_memory
 
@@ -28,7 +20,7 @@ STOP_WINDOW = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErrorMin(Poison):
+class ErrorMin(Alternating):
     """Noise that makes the training loss small before anything is learned.
 
     min_θ E_(x,y) [ min_{‖δ‖∞ ≤ ε} L(f_θ(x + δ), y) ]
@@ -85,35 +77,22 @@ class ErrorMin(Poison):
     """
 
     method: ClassVar[str] = "error-min"
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
+  title = {Unlearnable Examples: Making Personal Data Unexploitable},
+  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
+  booktitle = {ICLR},
+  year = {2021}
+}"""
 
+    scope: Scope = "class-wise"
     surrogates: tuple[str, ...] | None = None
     steps: int = 200
-    rounds: int = 4
-    model_steps: int = 10
-    noise_steps: int = 4
-    step: float | None = None
-    cycles: float | None = None
-    batch_size: int = 500
-    learning_rate: float = 0.1
-    stop_error: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.surrogates == ():
-            raise ValueError("surrogates must name at least one architecture")
-        for name in ("steps", "rounds", "model_steps", "noise_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)!r}")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be at least 2; got {self.batch_size!r}")
-        if self.step is not None and not self.step > 0:
-            raise ValueError(f"step must be positive levels; got {self.step!r}")
-        if self.cycles is not None and not self.cycles >= 1:
-            raise ValueError(f"cycles must be at least 1 per image; got {self.cycles!r}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive; got {self.learning_rate!r}")
-        if not 0 <= self.stop_error < 1:
-            raise ValueError(f"stop_error must be a share from 0 up to 1; got {self.stop_error!r}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1; got {self.steps!r}")
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -141,7 +120,7 @@ class ErrorMin(Poison):
         keep_memory()
         if self.scope == "class-wise":
             return self._class_wise(data, runtime, report)
-        return self._sample_wise(data, runtime, report)
+        return super().run(data, runtime, report)
 
     def _class_wise(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         images = runtime.images(data.pixels)
@@ -166,41 +145,3 @@ class ErrorMin(Poison):
             if len(recent) == STOP_WINDOW and sum(recent) < self.stop_error * STOP_WINDOW:
                 break
         return levels.cpu().numpy()
-
-    def _sample_wise(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
-        images = runtime.images(data.pixels)
-        labels = torch.from_numpy(data.labels).to(runtime.device)
-        models = [build(name, images, len(data.classes), runtime) for name in self.networks]
-        optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
-        levels = torch.zeros(images.shape, dtype=torch.float16, device=runtime.device)
-        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        total = self.rounds * batches.batches
-        errors = [1.0] * len(models)
-        for number in range(self.rounds):
-            model, optimiser = models[number % len(models)], optimisers[number % len(models)]
-            for _ in range(self.model_steps):
-                rows = batches.next().to(runtime.device)
-                batch = perturbed(images[rows], levels[rows].float())
-                loss, _ = model_step(model, optimiser, batch, labels[rows], runtime)
-            wrong = 0.0
-            with Frozen(model):
-                for position, rows in enumerate(batches.sweep(), start=1):
-                    found, share = noise_steps(
-                        model,
-                        images[rows],
-                        levels[rows].float(),
-                        labels[rows],
-                        runtime,
-                        epsilon=self.epsilon,
-                        step=self.step_levels,
-                        steps=self.noise_steps,
-                        cycles=self.highest,
-                    )
-                    levels[rows] = found.half()
-                    wrong += share * len(rows) / len(images)
-                    done = number * batches.batches + position
-                    report(Progress(done=done, total=total, note=f"round {number + 1}, loss {loss:.2f}"))
-            errors[number % len(models)] = wrong
-            if max(errors) <= self.stop_error:
-                break
-        return levels.float().cpu().numpy()

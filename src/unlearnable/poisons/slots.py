@@ -12,7 +12,7 @@ from torch import Tensor
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._base import Poison
+from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._jpeg import UNIT, compressed
 from unlearnable.poisons._slots import grey, learners, luma, transformed
 from unlearnable.training.fit import TrainingDivergedError
@@ -25,7 +25,7 @@ QUALITIES = (30, 50, 75, 75)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SlotNoise(Poison):
+class SlotNoise(AdditivePoison):
     r"""Class-wise error-minimizing noise that is the only signal there is: every label is drawn at random.
 
     $\min_{\theta} \min_{\|\delta\|_\infty \le \epsilon} \mathbb{E}_{x,\, s \sim U} [
@@ -66,6 +66,7 @@ class SlotNoise(Poison):
     """
 
     method: ClassVar[str] = "slots"
+    needs: ClassVar[tuple[str, ...]] = ("images", "surrogate")
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
 
     steps: int = 500

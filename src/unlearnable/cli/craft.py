@@ -1,0 +1,130 @@
+"""`unlearnable craft`: one command per poison, listed without importing any of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from unlearnable.cli._app import OK, say
+from unlearnable.cli._options import Device, Quiet
+from unlearnable.cli._progress import progress, spoken
+from unlearnable.poisons import POISONS
+
+if TYPE_CHECKING:
+    from unlearnable.imageset import ImageSet
+
+SUFFIX = ".safetensors"
+
+app = App(name="craft", help="Craft a perturbation for a dataset, by any published method.")
+for _name in POISONS:
+    app.command(
+        f"{__name__}:craft_{_name}",
+        name=_name,
+        help=f"{POISONS.entry(_name).summary[0].upper()}{POISONS.entry(_name).summary[1:]}.",
+    )
+
+Data = Annotated[
+    str, Parameter(help="A dataset such as cifar10, a folder with a sub-folder per category, or a Parquet file.")
+]
+Written = Annotated[Path, Parameter(name=["--output", "-o"], help="The file to write, .safetensors.")]
+PerClass = Annotated[int | None, Parameter(help="Use the first so many images of each category.")]
+Size = Annotated[int | None, Parameter(help="Side in pixels that a folder's or Parquet file's photos are brought to.")]
+
+
+def __getattr__(name: str) -> Any:
+    """Make the command of one method when it is asked for: its flags are the fields of its dataclass."""
+    method = name.removeprefix("craft_")
+    if method == name or method not in POISONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _command(method)
+
+
+def _command(method: str) -> Callable[..., int]:
+    kind = POISONS.get(method)
+
+    def craft(
+        data: Data,
+        /,
+        *,
+        output: Written,
+        settings: Any = kind(),  # noqa: B008 - frozen
+        per_class: PerClass = None,
+        size: Size = None,
+        device: Device = "auto",
+        quiet: Quiet = False,
+    ) -> int:
+        return _craft(settings, data, output, per_class, size, device, quiet)
+
+    craft.__annotations__["settings"] = Annotated[kind, Parameter(name="*")]
+    craft.__doc__ = kind.__doc__.split("\n\n")[0]
+    return craft
+
+
+def _craft(
+    poison: Any, data: str, output: Path, per_class: int | None, size: int | None, device: str, quiet: bool
+) -> int:
+    import time
+    from dataclasses import replace
+
+    from unlearnable._runtime import Runtime
+
+    if output.suffix != SUFFIX:
+        raise ValueError(f"--output must end in {SUFFIX}; got {output.name!r}")
+    if output.exists():
+        raise ValueError(f"{output} is there already: name another file")
+    images = _loaded(data, per_class, size)
+    kept = output.with_name(f".{output.name}.partial")
+    runtime = replace(Runtime.auto(device), checkpoint=kept)
+    if kept.exists() and not quiet:
+        say("Going on with the search that was stopped, if it was the same one.")
+    started = time.monotonic()
+    with progress(f"crafting {poison.method}", quiet=quiet) as report:
+        made = poison.craft(images, runtime, report)
+    made.save(output)
+    kept.unlink(missing_ok=True)
+    if not quiet:
+        say(f"{made!r} for {len(images)} images in {spoken(time.monotonic() - started)}: {output}")
+    return OK
+
+
+def _loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
+    import numpy as np
+
+    from unlearnable.datasets import DATASETS, load
+
+    path = Path(data)
+    options: dict[str, Any] = {} if size is None else {"size": size}
+    if data in DATASETS and data not in ("folder", "parquet"):
+        if size is not None and data != "digits":
+            raise ValueError(f"--size is for folders and Parquet files; {data} has its own")
+        images = load(data, **options)
+    elif path.exists():
+        images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, **options)
+    else:
+        known = [name for name in DATASETS if name not in ("folder", "parquet")]
+        raise ValueError(f"there is no dataset, folder or file {data!r}; datasets: {', '.join(known)}")
+    if per_class is None:
+        return images
+    if per_class < 1:
+        raise ValueError(f"--per-class must be at least 1; got {per_class}")
+    rows = [np.flatnonzero(images.labels == label)[:per_class] for label in range(len(images.classes))]
+    return images.subset(np.sort(np.concatenate(rows)))
+
+
+def cite(
+    methods: Annotated[tuple[str, ...], Parameter(help="Methods; all when none is named.")] = (),
+    /,
+) -> int:
+    """Print BibTeX for methods."""
+    chosen = methods or tuple(POISONS)
+    entries = {name: POISONS.get(name).citation for name in chosen}
+    for name in methods:
+        if not entries[name]:
+            say(f"{name} is this package's own; cite the package (CITATION.cff)")
+    console = Console(highlight=False, soft_wrap=True)
+    for entry in dict.fromkeys(each for each in entries.values() if each):
+        console.print(entry, markup=False)
+        console.print()
+    return OK

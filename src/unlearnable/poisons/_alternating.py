@@ -1,0 +1,213 @@
+"""The bilevel search that most poisons are: steps on θ, then a sweep of steps on δ, and again."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, RealLevels, Report
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import AdditivePoison
+from unlearnable.poisons._bilevel import Batches, Frozen, model_step, perturbed, smoothed, surrogate_optimiser
+from unlearnable.poisons._checkpoint import (
+    drawn,
+    momenta,
+    restore_drawn,
+    restore_momenta,
+    restore_weights,
+    weights,
+)
+from unlearnable.training.fit import build
+from unlearnable.training.memory import keep_memory
+from unlearnable.training.pgd import sign_steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternating(AdditivePoison):
+    """Rounds of SGD steps on θ and sign steps on δ; a method says what each of the two sees and what δ makes small.
+
+    Each round: `model_steps` times θ <- θ - η ∇_θ L(f_θ(view_θ(x + δ)), y), then for every image `noise_steps` times
+    δ <- clip(δ - step sign ∇_δ objective(f_θ, view_δ(x + δ), y), -ε, ε), θ fixed and in eval mode. Several surrogates
+    take turns, round by round. Class-wise, the gradients of a batch's images of one class are summed.
+
+    Args:
+        surrogates: architectures of f_θ that take turns, names in `models.ARCHITECTURES`.
+        rounds: how many alternations at most.
+        model_steps: steps on θ in each round.
+        noise_steps: sign steps on δ for every batch in each round.
+        step: size of a sign step in levels; by default 3 ε / 8.
+        cycles: of δ's gradient, the highest frequency that is used, in cycles per image; by default all.
+        batch_size: images a step.
+        learning_rate: of θ.
+        stop_error: stop when every surrogate's error on what δ is searched on falls to this share (0 to 1).
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    surrogates: tuple[str, ...] | None = ("fast-small", "resnet-small")
+    rounds: int = 4
+    model_steps: int = 10
+    noise_steps: int = 4
+    step: float | None = None
+    cycles: float | None = None
+    batch_size: int = 500
+    learning_rate: float = 0.1
+    stop_error: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.surrogates == ():
+            raise ValueError("surrogates must name at least one architecture")
+        for name in ("rounds", "model_steps", "noise_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)!r}")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size must be at least 2; got {self.batch_size!r}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be positive; got {self.learning_rate!r}")
+        if self.step is not None and not self.step > 0:
+            raise ValueError(f"step must be positive levels; got {self.step!r}")
+        if self.cycles is not None and not self.cycles >= 1:
+            raise ValueError(f"cycles must be at least 1 per image; got {self.cycles!r}")
+        if not 0 <= self.stop_error < 1:
+            raise ValueError(f"stop_error must be a share from 0 up to 1; got {self.stop_error!r}")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The surrogates that are used."""
+        assert self.surrogates is not None
+        return self.surrogates
+
+    @property
+    def step_levels(self) -> float:
+        """The size of a sign step that is used, in levels."""
+        return 3 * self.epsilon / 8 if self.step is None else self.step
+
+    @property
+    def highest(self) -> float:
+        """The highest frequency of δ's gradient that is used, in cycles per image."""
+        return math.inf if self.cycles is None else self.cycles
+
+    def model_view(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "b c h w"]:
+        """Return what θ is trained on, of x + δ in [0, 1]."""
+        return images
+
+    def noise_view(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "b c h w"]:
+        """Return what δ is searched on, of x + δ in [0, 1]; gradients go through it."""
+        return images
+
+    def objective(
+        self, model: nn.Module, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
+        """Return what δ makes small, summed over the images, and the logits."""
+        logits = model(images).float()
+        return F.cross_entropy(logits, labels, reduction="sum"), logits
+
+    def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
+        """Alternate (levels)."""
+        keep_memory()
+        images = runtime.images(data.pixels)
+        labels = torch.from_numpy(data.labels).to(runtime.device)
+        models = [build(name, images, len(data.classes), runtime) for name in self.networks]
+        optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
+        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
+        views = runtime.generator("views")
+        by_class = self.scope == "class-wise"
+        count = len(data.classes) if by_class else len(images)
+        levels = torch.zeros(count, *images.shape[1:], dtype=torch.float16, device=runtime.device)
+        errors = [1.0] * len(models)
+        generators = {"views": views, "batches": batches.generator}
+        checkpoint = self.checkpoint(data, runtime)
+        saved, begun = checkpoint.load(), 0
+        if saved:
+            restore_weights(models, saved)
+            restore_momenta(optimisers, saved)
+            restore_drawn(generators, saved)
+            batches.restore(saved)
+            levels, errors = saved["levels"].to(runtime.device), saved["errors"].tolist()
+            begun = int(saved["rounds"])
+        for number in range(begun, self.rounds):
+            turn = number % len(models)
+            model = models[turn]
+            for _ in range(self.model_steps):
+                rows = batches.next().to(runtime.device)
+                batch = perturbed(images[rows], levels[labels[rows] if by_class else rows].float())
+                with runtime.autocast():
+                    seen = self.model_view(model, batch, labels[rows], views)
+                loss, _ = model_step(model, optimisers[turn], seen.detach(), labels[rows], runtime)
+            wrong = 0.0
+            with Frozen(model):
+                for position, there in enumerate(batches.sweep(), start=1):
+                    rows = there.to(runtime.device)
+                    own = levels.float() if by_class else levels[rows].float()
+                    found, share = self._noise_steps(model, images[rows], own, labels[rows], runtime, views)
+                    if by_class:
+                        levels = found.half()
+                    else:
+                        levels[rows] = found.half()
+                    wrong += share * len(rows) / len(images)
+                    done = number * batches.batches + position
+                    report(
+                        Progress(
+                            done=done,
+                            total=self.rounds * batches.batches,
+                            note=f"round {number + 1}, loss {loss:.2f}",
+                        )
+                    )
+            errors[turn] = wrong
+            if max(errors) <= self.stop_error:
+                break
+            if checkpoint.due:
+                checkpoint.save(
+                    {
+                        **weights(models),
+                        **momenta(optimisers),
+                        **drawn(generators),
+                        **batches.state(),
+                        "levels": levels,
+                        "errors": torch.tensor(errors, dtype=torch.float64),
+                        "rounds": torch.tensor(number + 1),
+                    }
+                )
+        return levels.float().cpu().numpy()
+
+    def _noise_steps(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        own: Float[Tensor, "m c h w"],
+        labels: Int64[Tensor, " b"],
+        runtime: Runtime,
+        views: torch.Generator,
+    ) -> tuple[Float[Tensor, "m c h w"], float]:
+        wrong = [1.0]
+
+        def gradient(delta: Tensor) -> Tensor:
+            # not delta[labels]: several threads sum the gradient of that in any order, and one seed is one result
+            each = delta.index_select(0, labels) if self.scope == "class-wise" else delta
+            with runtime.autocast():
+                seen = self.noise_view(model, perturbed(images, each), labels, views)
+                loss, logits = self.objective(model, seen, labels)
+            wrong.append((logits.argmax(1) != labels).float().mean().item())
+            return smoothed(torch.autograd.grad(loss, delta)[0], self.highest)
+
+        return sign_steps(own, gradient, epsilon=self.epsilon, step=-self.step_levels, steps=self.noise_steps), wrong[
+            -1
+        ]

@@ -1,0 +1,77 @@
+"""What a search looks at instead of the image itself: views that training, storing or attacking make of it."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable.poisons._jpeg import UNIT, compressed
+from unlearnable.training.pgd import sign_steps
+
+LUMA = (0.299, 0.587, 0.114)
+
+
+def moved(images: Float[Tensor, "b c h w"], shift: int, generator: torch.Generator) -> Float[Tensor, "b c h w"]:
+    """Move the whole batch by up to `shift` pixels each way, borders reflected, and mirror it half the time."""
+    shift = min(shift, min(images.shape[2:]) - 1)
+    if shift < 1:
+        return images
+    down, across = torch.randint(0, 2 * shift + 1, (2,), generator=generator).tolist()
+    height, width = images.shape[2:]
+    padded = F.pad(images, (shift, shift, shift, shift), mode="reflect")
+    seen = padded[:, :, down : down + height, across : across + width]
+    if torch.rand((), generator=generator) < 0.5:
+        seen = seen.flip(3)
+    return seen.contiguous(memory_format=torch.channels_last)
+
+
+def grey(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Return the luma of colour images in every channel."""
+    if images.shape[1] == 1:
+        return images
+    weights = torch.tensor(LUMA, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
+    return (images * weights).sum(1, keepdim=True).expand_as(images)
+
+
+def blurred(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Halve the size and double it again."""
+    half = F.avg_pool2d(images, 2)
+    return F.interpolate(half, images.shape[2:], mode="bilinear", align_corners=False)
+
+
+def stored(images: Float[Tensor, "b c h w"], quality: int) -> Float[Tensor, "b c h w"]:
+    """Compress to JPEG and back; sides are padded by repetition to whole blocks."""
+    height, width = images.shape[2:]
+    below, right = -height % UNIT, -width % UNIT
+    with torch.autocast(images.device.type, enabled=False):
+        whole = F.pad(images.float(), (0, right, 0, below), mode="replicate")
+        return compressed(whole, quality)[:, :, :height, :width]
+
+
+def attacked(
+    model: nn.Module,
+    images: Float[Tensor, "b c h w"],
+    labels: Int64[Tensor, " b"],
+    *,
+    radius: float,
+    steps: int,
+) -> Float[Tensor, "b c h w"]:
+    """Return clip(x + a, 0, 1) with a, of up to `radius` levels, that raises the loss: PGD from a random start.
+
+    The network is in eval mode meanwhile; gradients reach the images as if a were a constant.
+    """
+    if radius <= 0:
+        return images
+    size = radius / 255
+    training = model.training
+    model.eval()
+    fixed = images.detach()
+
+    def gradient(delta: Tensor) -> Tensor:
+        loss = F.cross_entropy(model((fixed + delta).clamp(0, 1)).float(), labels, reduction="sum")
+        return torch.autograd.grad(loss, delta)[0]
+
+    start = torch.empty_like(fixed).uniform_(-size, size)
+    found = sign_steps(start, gradient, epsilon=size, step=2.5 * size / steps, steps=steps)
+    model.train(training)
+    return (images + found).clamp(0, 1)

@@ -1,0 +1,67 @@
+"""Mutual-information noise: images of a class made to agree in what a network sees of them."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable._types import Scope
+from unlearnable.poisons._alternating import Alternating
+from unlearnable.poisons._surrogates import features
+
+
+@dataclass(frozen=True, kw_only=True)
+class MutualInformation(Alternating):
+    """Noise that pulls the features of a class together and away from the others' (MI-UE).
+
+    θ: min L(f_θ(x + δ), y); δ: min over ‖δ‖∞ ≤ ε of
+    -1/|P_i| Σ_{p ∈ P_i} log(exp(z_i·z_p / τ) / Σ_{a ≠ i} exp(z_i·z_a / τ)), z the normalised features of a batch, P_i
+    the other images of i's class.
+
+    Source: mutual-information unlearnable examples (MI-UE), ICLR 2026 (its code has no licence; from the description).
+    Sample-wise.
+    Differs from the paper: small surrogates in turn and few rounds; without the small term on distances between
+    features.
+
+    Args:
+        temperature: τ.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "mutual-information"
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    citation: ClassVar[str] = """@inproceedings{miue2026,
+  title = {Unlearnable Examples from the Perspective of Mutual Information},
+  booktitle = {ICLR},
+  year = {2026}
+}"""
+
+    scope: Scope = "sample-wise"
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be positive; got {self.temperature!r}")
+
+    def objective(
+        self, model: nn.Module, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
+        """Contrast the batch's features by class."""
+        found, logits = features(model, images)
+        return contrast(found, labels, self.temperature), logits
+
+
+def contrast(found: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], temperature: float) -> Float[Tensor, ""]:
+    """Return the supervised contrastive loss, summed; images that are alone in their class count nothing."""
+    unit = F.normalize(found.float(), dim=1)
+    alike = unit @ unit.T / temperature
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    chances = alike - alike.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
+    same = (labels[:, None] == labels) & ~itself
+    return -(chances.masked_fill(~same, 0).sum(1) / same.sum(1).clamp(min=1)).sum()

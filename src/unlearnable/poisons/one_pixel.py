@@ -1,0 +1,99 @@
+"""One-pixel shortcut: one pixel of every image of a class gets one colour."""
+
+import itertools
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, Report, Scope
+from unlearnable.imageset import ImageSet
+from unlearnable.perturbation import Overwrite
+from unlearnable.poisons._base import Origin, Poison
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePixel(Poison[Overwrite]):
+    """Set, in every image of a class, the pixel where that changes most and most evenly (OPS).
+
+    (p, v)_y = argmax_{p, v ∈ {0, 1}^c} E_{x of y}[d] / sd(d), d = ‖x_p - v‖_1, each pair for one class only.
+
+    Source: Wu, Chen, Xie, Huang, One-Pixel Shortcut, ICLR 2023 (Apache-2.0). Class-wise; the budget is pixels that
+    change, not ε.
+    Differs from the paper: several pixels are possible; all places and colours are scored at once.
+
+    Args:
+        pixels: how many pixels per image, the best ones first.
+
+    Raises:
+        ValueError: fewer than one pixel, or more classes than pairs of place and colour.
+    """
+
+    method: ClassVar[str] = "one-pixel"
+    scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
+    least_categories: ClassVar[int] = 1
+    citation: ClassVar[str] = """@inproceedings{wu2023onepixel,
+  title = {One-Pixel Shortcut: On the Learning Preference of Deep Neural Networks},
+  author = {Wu, Shutong and Chen, Sizhe and Xie, Cihang and Huang, Xiaolin},
+  booktitle = {ICLR},
+  year = {2023}
+}"""
+
+    pixels: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pixels < 1:
+            raise ValueError(f"pixels must be at least 1; got {self.pixels!r}")
+
+    @classmethod
+    def bound(cls) -> str:
+        """Name the limit."""
+        return "pixels"
+
+    def make(self, data: ImageSet, runtime: Runtime, report: Report, origin: Origin) -> Overwrite:
+        """Score every place and colour for each class, and take the best that are free."""
+        channels, height, width = data.pixels.shape[1:]
+        colours = torch.tensor(list(itertools.product((0.0, 1.0), repeat=channels)), device=runtime.device)
+        if self.pixels * len(data.classes) > len(colours) * height * width or self.pixels > height * width:
+            raise ValueError(
+                f"one-pixel needs a place and a colour for each of {len(data.classes)} categories; images of "
+                f"{height}x{width} have {len(colours) * height * width}: use fewer pixels"
+            )
+        free = torch.ones(len(colours), height * width, dtype=torch.bool, device=runtime.device)
+        values = torch.zeros(len(data.classes), channels, height * width, dtype=torch.uint8)
+        mask = torch.zeros(len(data.classes), height * width, dtype=torch.bool)
+        labels = torch.from_numpy(data.labels)
+        for label in range(len(data.classes)):
+            found = (
+                scores(runtime.images(data.pixels[(labels == label).numpy()]), colours) if data.counts[label] else None
+            )
+            for _ in range(self.pixels):
+                if found is None:
+                    break
+                place = int(torch.where(free, found, -torch.inf).argmax())
+                colour, pixel = divmod(place, height * width)
+                values[label, :, pixel] = (colours[colour] * 255).to(torch.uint8).cpu()
+                mask[label, pixel] = True
+                free[colour, pixel] = False
+                found[:, pixel] = -torch.inf
+            report(Progress(done=label + 1, total=len(data.classes), note="places and colours"))
+        return Overwrite(
+            values=values.view(-1, channels, height, width).numpy(),
+            mask=mask.view(-1, height, width).numpy(),
+            pixels=self.pixels,
+            **origin,
+        )
+
+
+def scores(images: UInt8[Tensor, "n c h w"], colours: Float[Tensor, "v c"]) -> Float[Tensor, "v p"]:
+    """Return mean over standard deviation, over the images, of the distance of each pixel to each colour."""
+    unit = images.flatten(2).float() / 255
+    found = []
+    for colour in colours:
+        distance = (unit - colour[:, None]).abs().mean(1)
+        found.append(distance.mean(0) / (distance.std(0, unbiased=False) + 1e-3))
+    return torch.stack(found)

@@ -1,0 +1,66 @@
+"""Error-minimizing noise searched through what exploiters do to images: JPEG, grey, blur, shifts."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable._types import Scope
+from unlearnable.poisons._alternating import Alternating
+from unlearnable.poisons._views import blurred, grey, moved, stored
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResilientErrorMin(Alternating):
+    """Error-minimizing noise whose search sees each batch as an exploiter might have stored it.
+
+    min_θ E_T min_{‖δ‖∞ ≤ ε} L(f_θ(T(x + δ)), y), T drawn for each batch: nothing, JPEG of a random quality, grey, half
+    the size and back; then a random shift and mirror.
+
+    Source: our own; what stable error-min does with random noise, with the image compressions of Liu, Zhao, Larson,
+    Image Shortcut Squeezing, ICML 2023.
+
+    Args:
+        plain: share of batches that are seen as they are; the rest is divided evenly.
+        lowest: lowest JPEG quality; drawn evenly from here to 95.
+        shift: T moves by up to so many pixels.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "resilient-error-min"
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+
+    scope: Scope = "sample-wise"
+    rounds: int = 8
+    plain: float = 0.25
+    lowest: int = 10
+    shift: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.plain <= 1 or not 1 <= self.lowest <= 95 or self.shift < 0:
+            raise ValueError("plain must be from 0 to 1, lowest a JPEG quality up to 95, shift not negative")
+
+    def model_view(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "b c h w"]:
+        """Compress, drop the colour or blur; shift and mirror."""
+        draw = (float(torch.rand((), generator=generator)) - self.plain) / max(1 - self.plain, 1e-9)
+        quality = int(torch.randint(self.lowest, 96, (), generator=generator))
+        if draw >= 2 / 3:
+            images = blurred(images)
+        elif draw >= 1 / 3:
+            images = grey(images)
+        elif draw >= 0:
+            images = stored(images, quality)
+        return moved(images, self.shift, generator)
+
+    noise_view = model_view

@@ -1,0 +1,200 @@
+"""Each method against its own definition, worked out slowly or checked by what it must do."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from unlearnable._runtime import Runtime
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._surrogates import centroids, features
+from unlearnable.poisons._views import attacked, blurred, grey, moved, stored
+from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
+from unlearnable.poisons.convolution import Convolution
+from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
+from unlearnable.poisons.induced_linearity import InducedLinearity
+from unlearnable.poisons.linearly_separable import LinearlySeparable
+from unlearnable.poisons.mutual_information import contrast
+from unlearnable.poisons.one_pixel import OnePixel
+from unlearnable.training.fit import build
+
+RUNTIME = Runtime.auto("cpu")
+
+
+def images(count: int = 60, size: int = 16, channels: int = 3, classes: int = 4) -> ImageSet:
+    generator = np.random.default_rng(0)
+    return ImageSet(
+        pixels=generator.integers(0, 256, (count, channels, size, size), dtype=np.uint8),
+        labels=generator.permutation(np.arange(count, dtype=np.int64) % classes),
+        keys=tuple(f"image-{row}" for row in range(count)),
+        classes=tuple(f"class-{label}" for label in range(classes)),
+    )
+
+
+def test_autoregressive_noise_is_what_its_recurrence_says() -> None:
+    generator = np.random.default_rng(0)
+    start = generator.standard_normal((7, 6, 2), dtype=np.float32)
+    beta = generator.standard_normal((8, 2), dtype=np.float32) / 8
+    made = filled(start.copy(), beta)
+    assert (made[:2] == start[:2]).all()
+    assert (made[:, :2] == start[:, :2]).all()
+    for process, i, j in itertools.product(range(2), range(2, 7), range(2, 6)):
+        window = made[i - 2 : i + 1, j - 2 : j + 1, process].ravel()[:8]
+        assert made[i, j, process] == pytest.approx(float(window @ beta[:, process]), abs=1e-5)
+
+
+def test_an_autoregressive_filter_is_silent_on_its_own_noise_only() -> None:
+    data = images(count=24, size=32, classes=3)
+    poison = Autoregressive(seed=0)
+    real = poison.run(data, RUNTIME, lambda progress: None)
+    betas = poison._processes(3, 3, np.random.default_rng([0, 0xA2]))
+    for row, label in enumerate(data.labels):
+        own = answer(real[row, 0], betas[label, 0])
+        others = [answer(real[row, 0], betas[other, 0]) for other in range(3) if other != label]
+        assert own < 0.01 * min(others)
+
+
+def test_autoregressive_says_what_to_do_when_no_process_passes() -> None:
+    with pytest.raises(ValueError, match="raise largest or lower least"):
+        Autoregressive(largest=1e-3, least=0).craft(images())
+
+
+def test_lsp_noise_is_flat_patches_that_a_linear_classifier_tells_apart() -> None:
+    data = images(count=200, size=32)
+    made = LinearlySeparable(seed=0).craft(data)
+    blocks = made.bank.reshape(200, 3, 4, 8, 4, 8)
+    assert (blocks.max((3, 5)) == blocks.min((3, 5))).all()
+    size = np.sqrt(np.square(made.bank.astype(float)).mean((1, 2, 3)))
+    assert size.max() <= 6
+    assert size.min() > 5.8
+    flat = blocks.mean((3, 5)).reshape(200, -1)
+    half = np.arange(200) % 2 == 0
+    solved = np.linalg.lstsq(flat[half], np.eye(4)[data.labels[half]], rcond=None)[0]
+    assert ((flat[~half] @ solved).argmax(1) == data.labels[~half]).mean() > 0.95
+
+
+def test_lsp_needs_a_vertex_for_each_category() -> None:
+    with pytest.raises(ValueError, match="raise grid"):
+        LinearlySeparable(grid=1).craft(images(channels=1, classes=4))
+
+
+def test_one_pixel_is_the_best_of_all_places_and_colours() -> None:
+    data = images(count=40, size=6, channels=3, classes=4)
+    made = OnePixel().craft(data, RUNTIME)
+    taken: set[tuple[int, ...]] = set()
+    for label in range(4):
+        unit = data.pixels[data.labels == label].astype(np.float64) / 255
+        best: tuple[float, tuple[int, ...]] = (-1.0, ())
+        for colour in itertools.product((0, 1), repeat=3):
+            distance = np.abs(unit - np.array(colour)[:, None, None]).mean(1)
+            score = distance.mean(0) / (distance.std(0) + 1e-3)
+            for i, j in itertools.product(range(6), range(6)):
+                if (*colour, i, j) not in taken:
+                    best = max(best, (float(score[i, j]), (*colour, i, j)))
+        *colour, i, j = best[1]
+        taken.add(best[1])
+        assert made.mask[label].sum() == 1
+        assert made.mask[label, i, j]
+        assert made.values[label, :, i, j].tolist() == [255 * value for value in colour]
+
+
+def test_one_pixel_says_when_there_are_not_enough_places() -> None:
+    with pytest.raises(ValueError, match="use fewer pixels"):
+        OnePixel(pixels=65).craft(images(size=8, channels=1))
+
+
+def test_one_pixel_on_top_of_noise_reads_the_noisy_images() -> None:
+    data = images()
+    made = ErrorMinOnePixel(seed=1).craft(data, RUNTIME)
+    noise, pixel = made.parts
+    assert (noise.method, pixel.method) == ("error-min", "one-pixel")
+    again = OnePixel(seed=1).craft(noise.apply(data), RUNTIME)
+    assert pixel.checksum() == again.checksum()
+    changed = (made.apply(data).pixels != noise.apply(data).pixels).any(1).sum((1, 2))
+    assert changed.max() == 1
+
+
+def test_convolution_kernels_have_one_one_and_the_rest_below_the_blur() -> None:
+    made = Convolution(size=5, blur=0.06).craft(images())
+    flat = np.sort(made.kernels.reshape(4, -1), axis=1)
+    assert (flat[:, -1] == 1).all()
+    assert (flat[:, -2] <= 0.06).all()
+
+
+def test_pil_noise_says_the_label_to_a_linear_network_and_takes_the_images_opinion() -> None:
+    generator = np.random.default_rng(1)
+    patterns = generator.normal(0, 20, (3, 3, 8, 8))
+    labels = np.arange(150, dtype=np.int64) % 3
+    pixels = (128 + patterns[labels] + generator.normal(0, 25, (150, 3, 8, 8))).clip(0, 255).astype(np.uint8)
+    data = ImageSet(
+        pixels=pixels, labels=labels, keys=tuple(map(str, range(150))), classes=("a", "b", "c"), name="patterns"
+    )
+    made = InducedLinearity(epsilon=16, epochs=10, batch_size=50).craft(data, RUNTIME)
+    means = np.stack([made.bank[labels == label].mean(0) for label in range(3)])
+    for label in range(3):
+        likeness = [float((means[label] * patterns[other]).sum()) for other in range(3)]
+        assert min(likeness) == likeness[label], "published is x - δ, and δ says the label"
+        assert likeness[label] < 0
+
+
+def test_contrast_is_the_supervised_contrastive_loss() -> None:
+    found = torch.randn(7, 5)
+    labels = torch.tensor([0, 0, 1, 1, 1, 2, 0])
+    unit = F.normalize(found, dim=1)
+    slow = 0.0
+    for i in range(7):
+        same = [p for p in range(7) if p != i and labels[p] == labels[i]]
+        below = sum(math.exp(float(unit[i] @ unit[a]) / 0.1) for a in range(7) if a != i)
+        for p in same:
+            slow -= math.log(math.exp(float(unit[i] @ unit[p]) / 0.1) / below) / len(same)
+    assert float(contrast(found, labels, 0.1)) == pytest.approx(slow, rel=1e-4)
+
+
+def test_features_go_into_the_last_layer_and_centroids_are_their_means() -> None:
+    data = images(count=30, classes=3)
+    pixels, labels = RUNTIME.images(data.pixels), torch.from_numpy(data.labels)
+    for name in ("fast-small", "resnet-small"):
+        model = build(name, pixels, 3, RUNTIME).eval()
+        found, logits = features(model, pixels.float() / 255)
+        last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+        scale = 9 if name == "fast-small" else 1
+        torch.testing.assert_close(last(found) / scale, logits)
+        means = centroids(model, pixels, labels, 4, RUNTIME, part=8)
+        assert (means[3] == 0).all()
+        torch.testing.assert_close(means[1], found[labels == 1].mean(0), rtol=0.05, atol=0.05)
+
+
+def test_an_attack_raises_the_loss_inside_its_ball_and_leaves_the_network_as_it_was() -> None:
+    data = images(count=16)
+    pixels, labels = RUNTIME.images(data.pixels), torch.from_numpy(data.labels)
+    model = build("resnet-small", pixels, 4, RUNTIME).train()
+    unit = (pixels.float() / 255).requires_grad_()
+    worst = attacked(model, unit, labels, radius=4, steps=5)
+    assert model.training
+    assert float((worst - unit).detach().abs().max()) <= 4 / 255 + 1e-6
+    model.eval()
+    assert F.cross_entropy(model(worst), labels) > F.cross_entropy(model(unit), labels)
+    (gradient,) = torch.autograd.grad(worst.sum(), unit)
+    assert gradient.abs().sum() > 0
+    assert attacked(model, unit, labels, radius=0, steps=5) is unit
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(16, 16, 3), (20, 9, 1)])
+def test_views_keep_the_shape_and_pass_gradients(height: int, width: int, channels: int) -> None:
+    unit = torch.rand(3, channels, height, width, requires_grad=True)
+    generator = torch.Generator().manual_seed(0)
+    for view in (grey, blurred, lambda x: stored(x, 50), lambda x: moved(x, 2, generator)):
+        seen = view(unit)
+        assert seen.shape == unit.shape
+        assert float(seen.detach().min()) >= 0
+        assert float(seen.detach().max()) <= 1
+        (gradient,) = torch.autograd.grad(seen.square().sum(), unit)
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().sum() > 0
+    assert moved(unit, 0, generator) is unit
+    seen = {tuple(moved(unit.detach(), 1, generator)[0, 0, 0, :2].tolist()) for _ in range(40)}
+    assert len(seen) > 4

@@ -1,0 +1,45 @@
+"""The page that helps to choose is made of records and of what methods say of themselves."""
+
+import pytest
+
+from trial_records import record
+from unlearnable.report.choose import Facts, choose
+
+FACTS = {
+    "error-min": Facts(summary="small loss", scopes=("class-wise",), needs=("labels", "images"), bound="linf"),
+    "lsp": Facts(summary="patches", scopes=("sample-wise",), needs=("labels",), bound="l2"),
+    "never-run": Facts(summary="not yet", scopes=("sample-wise",), needs=(), bound="linf"),
+}
+LSP = {"poison": {"method": "lsp", "scope": "sample-wise", "epsilon": 6.0}, "crafting": {"cpu_seconds": 3.0}}
+
+
+def test_rows_are_sorted_by_the_worst_case_and_say_what_breaks_them() -> None:
+    page = choose(
+        [
+            record("clean", "none", 100.0),
+            record("clean", "jpeg:10", 90.0),
+            record("clean", "blur:1", 100.0),
+            record("clean", "dfr:5", 100.0),
+            record("em", "none", 51.0, crafting={"cpu_seconds": 8.0}),
+            record("em", "jpeg:10", 89.0, crafting={"cpu_seconds": 10.0}),
+            record("em", "blur:1", 95.0, crafting={"cpu_seconds": 12.0}),
+            record("em", "dfr:5", 99.0, crafting={"cpu_seconds": 12.0}),
+            record("patches", "none", 52.0, **LSP),
+            record("patches", "jpeg:10", 60.0, **LSP),
+        ],
+        FACTS,
+    )
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    del lines[1]
+    assert lines[1].startswith("| patches | `lsp` | sample-wise | l2 6 | labels | 3 |")
+    assert "jpeg:10" in lines[1].split("|")[8]
+    em = [cell.strip() for cell in lines[2].split("|")][1:-1]
+    assert em[:6] == ["em", "`error-min`", "class-wise", "linf 8", "labels, images", "11"]
+    assert em[7] == "94.0 (95.0) blur:1", "who has clean images does not count"
+    assert em[8:] == ["none", "jpeg:10, blur:1"]
+    assert "* `never-run`: not yet" in page
+
+
+def test_nothing_to_show_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no finished trials"):
+        choose([], FACTS)

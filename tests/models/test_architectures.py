@@ -54,6 +54,10 @@ def test_has_the_published_number_of_parameters(name: str, size: int, published:
     assert count(name, size=size) == published
 
 
+def test_the_wide_one_has_the_size_it_was_published_with() -> None:
+    assert round(count("fast-wide") / 1e6, 2) == 1.97
+
+
 def test_has_the_parameters_of_its_formula() -> None:
     square = 512 * 512 + 512
     head = 512 * 10 + 10

@@ -14,6 +14,7 @@ ARCHITECTURES = Registry(
         ),
         "fast": Entry("unlearnable.models.fast:fast", "airbench-like: whitened patches, six 3x3 convolutions, 1.2 M"),
         "fast-small": Entry("unlearnable.models.fast:fast_small", "the same at half the width, 0.3 M"),
+        "fast-wide": Entry("unlearnable.models.fast:fast_wide", "the same at its published width, 2.0 M"),
         "mlp": Entry("unlearnable.models.mlp:mlp", "no convolutions: three hidden layers of 512 units, 2.1 M"),
         "mobilenetv2": Entry("unlearnable.models.mobilenet:mobilenetv2", "depthwise 3x3 convolutions, 2.3 M"),
         "resnet-small": Entry("unlearnable.models.resnet:resnet_small", "one block a stage, 16 to 128 wide, 0.3 M"),

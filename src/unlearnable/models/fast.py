@@ -98,6 +98,11 @@ def fast(*, classes: int, channels: int, size: int) -> Fast:
     return Fast(classes=classes, channels=channels, size=size, widths=(64, 128, 256))
 
 
+def fast_wide(*, classes: int, channels: int, size: int) -> Fast:
+    """Build it at the width it was published with (2.0 M parameters), for accuracies above 93 %."""
+    return Fast(classes=classes, channels=channels, size=size, widths=(64, 256, 256))
+
+
 def fast_small(*, classes: int, channels: int, size: int) -> Fast:
     """Build the narrow one (0.3 M parameters): surrogates, short protocols, tests."""
     return Fast(classes=classes, channels=channels, size=size, widths=(32, 64, 128))

@@ -24,7 +24,8 @@ class InducedLinearity(AdditivePoison):
     f = W_2 W_1 without bias, trained on clean images; then sign steps on
     λ L(f(δ), y) + (1 - λ) KL(u ‖ softmax f(x - δ)), u uniform, δ from U(-ε, ε); published: x - δ.
 
-    Source: Perturbation-Induced Linearization, ICLR 2026 (MIT; from the description). Sample-wise, no deep surrogate.
+    Source: Liu, Chen, Zhang, Perturbation-Induced Linearization, ICLR 2026 (MIT; from the description).
+    Sample-wise, no deep surrogate.
     Differs from the paper: Adam trains f; images are in [-1/2, 1/2], so that a network without bias can use them.
 
     Args:
@@ -42,8 +43,9 @@ class InducedLinearity(AdditivePoison):
 
     method: ClassVar[str] = "pil"
     scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
-    citation: ClassVar[str] = """@inproceedings{pil2026,
+    citation: ClassVar[str] = """@inproceedings{liu2026perturbation,
   title = {Perturbation-Induced Linearization: Constructing Unlearnable Data with Solely Linear Classifiers},
+  author = {Liu, Jinlin and Chen, Wei and Zhang, Xiaojin},
   booktitle = {ICLR},
   year = {2026}
 }"""

@@ -13,7 +13,10 @@ from unlearnable.evaluation.grid import Suite
 from unlearnable.evaluation.trial import Trial
 from unlearnable.exploiters import COUNTERMEASURES
 from unlearnable.poisons._base import AnyPoison
+from unlearnable.poisons.augmented_error_min import AugmentedErrorMin
 from unlearnable.poisons.autoregressive import Autoregressive
+from unlearnable.poisons.clusters import Clusters
+from unlearnable.poisons.contrastive import Contrastive
 from unlearnable.poisons.convolution import Convolution
 from unlearnable.poisons.entangled import Entangled
 from unlearnable.poisons.error_max import ErrorMax
@@ -24,13 +27,16 @@ from unlearnable.poisons.hypocritical import Hypocritical
 from unlearnable.poisons.induced_linearity import InducedLinearity
 from unlearnable.poisons.linearly_separable import LinearlySeparable
 from unlearnable.poisons.mutual_information import MutualInformation
+from unlearnable.poisons.neural_tangent import NeuralTangent
 from unlearnable.poisons.one_pixel import OnePixel
+from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.random import RandomNoise
 from unlearnable.poisons.resilient_error_min import ResilientErrorMin
 from unlearnable.poisons.robust_error_min import RobustErrorMin
 from unlearnable.poisons.self_ensemble import SelfEnsemble
 from unlearnable.poisons.stable_error_min import StableErrorMin
 from unlearnable.poisons.targeted import Targeted
+from unlearnable.poisons.transferable import Transferable
 from unlearnable.training import Recipe, recipe
 
 POISONS: dict[str, AnyPoison | None] = {
@@ -58,6 +64,12 @@ OTHERS: dict[str, AnyPoison] = {
     "grey-augmented error-min": GrayAugmented(),
     "mutual information": MutualInformation(),
     "resilient error-min": ResilientErrorMin(),
+    "paired error-min": PairedErrorMin(),
+    "augmented error-min": AugmentedErrorMin(),
+    "contrastive": Contrastive(),
+    "transferable": Transferable(),
+    "clusters": Clusters(),
+    "neural tangent": NeuralTangent(),
 }
 """Every other method of the registry, each with its own defaults."""
 
@@ -103,6 +115,7 @@ MORE = (
 """Further strengths."""
 
 KNOWING = (
+    "variance-projection:2",
     "noise:16",
     "mean-shift+gray",
     "pretrained:cifar100",
@@ -136,6 +149,7 @@ JUDGES = (
     "orthogonal-projection",
     "jpeg:75",
     "gray",
+    "variance-projection:2",
     "jpeg:10",
     "ueraser:5",
     "pretrained:cifar100",

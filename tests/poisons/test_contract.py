@@ -27,6 +27,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "gray-augmented": ALTERNATING,
     "mutual-information": ALTERNATING,
     "resilient-error-min": ALTERNATING,
+    "augmented-error-min": ALTERNATING,
+    "contrastive": ALTERNATING,
+    "transferable": ALTERNATING,
+    "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 2, "batch_size": 16},
+    "neural-tangent": {"block": 20, "steps": 2, "time": 4},
+    "paired-error-min": {"steps": 4, "variants": 2, "batch_size": 16},
     "slots": {"steps": 4, "batch_size": 16},
 }
 """Settings that make the search short; methods without an entry run as they are."""

@@ -12,14 +12,17 @@ from torch import nn
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._surrogates import centroids, features
-from unlearnable.poisons._views import attacked, blurred, grey, moved, stored
+from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
+from unlearnable.poisons.clusters import kmeans
 from unlearnable.poisons.convolution import Convolution
 from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
 from unlearnable.poisons.induced_linearity import InducedLinearity
 from unlearnable.poisons.linearly_separable import LinearlySeparable
 from unlearnable.poisons.mutual_information import contrast
+from unlearnable.poisons.neural_tangent import NeuralTangent, tangent
 from unlearnable.poisons.one_pixel import OnePixel
+from unlearnable.poisons.transferable import separability
 from unlearnable.training.fit import build
 
 RUNTIME = Runtime.auto("cpu")
@@ -198,3 +201,60 @@ def test_views_keep_the_shape_and_pass_gradients(height: int, width: int, channe
     assert moved(unit, 0, generator) is unit
     seen = {tuple(moved(unit.detach(), 1, generator)[0, 0, 0, :2].tolist()) for _ in range(40)}
     assert len(seen) > 4
+
+
+def test_the_tangent_kernel_is_what_a_very_wide_network_has() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(3, 6, generator=generator), torch.randn(2, 6, generator=generator)
+    weights = torch.randn(400_000, 6, generator=generator)
+    one, two = first @ weights.T / math.sqrt(6), second @ weights.T / math.sqrt(6)
+    outer = 2 * (one.relu() @ two.relu().T) / len(weights)
+    gate = 2 * ((one > 0).float() @ (two > 0).float().T) / len(weights)
+    torch.testing.assert_close(tangent(first, second, 1), outer + first @ second.T / 6 * gate, rtol=0.03, atol=0.02)
+
+
+def test_neural_tangent_noise_raises_the_loss_of_the_network_it_is_made_for() -> None:
+    generator = np.random.default_rng(1)
+    patterns = generator.normal(0, 25, (2, 1, 8, 8))
+    labels = np.arange(80, dtype=np.int64) % 2
+    pixels = (128 + patterns[labels] + generator.normal(0, 40, (80, 1, 8, 8))).clip(0, 255).astype(np.uint8)
+    data = ImageSet(pixels=pixels, labels=labels, keys=tuple(map(str, range(80))), classes=("a", "b"))
+    poison = NeuralTangent(block=80, epsilon=16)
+    protected = poison.craft(data, RUNTIME).apply(data)
+    targets = F.one_hot(torch.from_numpy(labels), 2).float() - 0.5
+    clean, noisy = (torch.from_numpy(each.pixels).float().flatten(1) / 255 - 0.5 for each in (data, protected))
+    before, after = (
+        float((poison.predicted(seen, targets, clean) - targets).square().mean()) for seen in (clean, noisy)
+    )
+    assert after > 1.2 * before
+
+
+def test_separability_is_the_davies_bouldin_index() -> None:
+    delta, labels = torch.randn(9, 2, 3, 3), torch.tensor([0, 0, 0, 2, 2, 2, 5, 5, 5])
+    flat = delta.flatten(1)
+    kinds = [0, 2, 5]
+    centres = {kind: flat[labels == kind].mean(0) for kind in kinds}
+    spread = {kind: (flat[labels == kind] - centres[kind]).norm(dim=1).mean() for kind in kinds}
+    pairs = [(spread[i] + spread[j]) / (centres[i] - centres[j]).norm() for i in kinds for j in kinds if i != j]
+    torch.testing.assert_close(separability(delta, labels), torch.stack(pairs).mean(), rtol=1e-4, atol=1e-4)
+    start = torch.zeros(4, 1, 2, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(separability(start, torch.tensor([0, 0, 1, 1])), start)
+    assert torch.isfinite(gradient).all()
+
+
+def test_kmeans_finds_clusters_that_are_apart() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.arange(60) % 3
+    points = torch.randn(60, 2, generator=generator) + 20 * torch.eye(3, 2)[truth]
+    centres, member = kmeans(points, 3, generator)
+    assert len({(int(a), int(b)) for a, b in zip(truth, member, strict=True)}) == 3
+    torch.testing.assert_close(centres[member[0]], points[truth == 0].mean(0))
+
+
+def test_contrasted_views_differ_from_image_to_image_and_are_grey_now_and_then() -> None:
+    generator = torch.Generator().manual_seed(0)
+    unit = torch.rand(1, 3, 16, 16).expand(200, -1, -1, -1)
+    seen = contrasted(unit, 1.0, generator)
+    assert len({tuple(view[0, 0, :3].tolist()) for view in seen}) > 190
+    colourless = (seen.amax(1) - seen.amin(1)).amax((1, 2)) < 1e-3
+    assert 0.1 < colourless.float().mean() < 0.32

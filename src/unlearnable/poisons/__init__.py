@@ -73,9 +73,33 @@ POISONS = Registry(
             "unlearnable.poisons.mutual_information:MutualInformation",
             "pulls the features of a class together (MI-UE 2026)",
         ),
+        "augmented-error-min": Entry(
+            "unlearnable.poisons.augmented_error_min:AugmentedErrorMin",
+            "error-min through contrastive views, against learning without labels too (Wang et al. 2024, AUE)",
+        ),
+        "contrastive": Entry(
+            "unlearnable.poisons.contrastive:Contrastive",
+            "small contrastive loss, against learning without labels (He et al. 2023, CP)",
+        ),
+        "transferable": Entry(
+            "unlearnable.poisons.transferable:Transferable",
+            "small contrastive loss, and noise that clusters by class (Ren et al. 2023, TUE)",
+        ),
+        "clusters": Entry(
+            "unlearnable.poisons.clusters:Clusters",
+            "noise per cluster of images, for data without labels (Zhang et al. 2023, UC)",
+        ),
+        "neural-tangent": Entry(
+            "unlearnable.poisons.neural_tangent:NeuralTangent",
+            "against the limit of all wide networks, no training (Yuan and Wu 2021, NTGA)",
+        ),
         "resilient-error-min": Entry(
             "unlearnable.poisons.resilient_error_min:ResilientErrorMin",
             "error-min searched through JPEG, grey and blur (ours)",
+        ),
+        "paired-error-min": Entry(
+            "unlearnable.poisons.paired_error_min:PairedErrorMin",
+            "class patterns with a random sign for each image, searched through JPEG and grey (ours)",
         ),
         "slots": Entry(
             "unlearnable.poisons.slots:SlotNoise",

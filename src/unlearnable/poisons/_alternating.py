@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +49,9 @@ class Alternating(AdditivePoison):
     Raises:
         ValueError: a setting is out of range.
     """
+
+    starts_random: ClassVar[bool] = False
+    """Start from U(-ε, ε) instead of zero, where the objective has no gradient at zero."""
 
     surrogates: tuple[str, ...] | None = ("fast-small", "resnet-small")
     rounds: int = 4
@@ -113,10 +117,28 @@ class Alternating(AdditivePoison):
         """Return what δ is searched on, of x + δ in [0, 1]; gradients go through it."""
         return images
 
-    def objective(
+    def model_objective(
         self, model: nn.Module, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"]
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
-        """Return what δ makes small, summed over the images, and the logits."""
+        """Return what θ makes small, the mean over the images, and the logits."""
+        logits = model(images).float()
+        return F.cross_entropy(logits, labels), logits
+
+    def objective(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        delta: Float[Tensor, "b c h w"],
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
+        """Return what δ makes small, summed over the images, and the logits.
+
+        Args:
+            model: f_θ, fixed.
+            images: view_δ(x + δ), in [0, 1].
+            labels: y.
+            delta: δ of each image, in levels.
+        """
         logits = model(images).float()
         return F.cross_entropy(logits, labels, reduction="sum"), logits
 
@@ -132,6 +154,8 @@ class Alternating(AdditivePoison):
         by_class = self.scope == "class-wise"
         count = len(data.classes) if by_class else len(images)
         levels = torch.zeros(count, *images.shape[1:], dtype=torch.float16, device=runtime.device)
+        if self.starts_random:
+            levels.uniform_(-self.epsilon, self.epsilon)
         errors = [1.0] * len(models)
         generators = {"views": views, "batches": batches.generator}
         checkpoint = self.checkpoint(data, runtime)
@@ -151,7 +175,9 @@ class Alternating(AdditivePoison):
                 batch = perturbed(images[rows], levels[labels[rows] if by_class else rows].float())
                 with runtime.autocast():
                     seen = self.model_view(model, batch, labels[rows], views)
-                loss, _ = model_step(model, optimisers[turn], seen.detach(), labels[rows], runtime)
+                loss, _ = model_step(
+                    model, optimisers[turn], seen.detach(), labels[rows], runtime, self.model_objective
+                )
             wrong = 0.0
             with Frozen(model):
                 for position, there in enumerate(batches.sweep(), start=1):
@@ -204,7 +230,7 @@ class Alternating(AdditivePoison):
             each = delta.index_select(0, labels) if self.scope == "class-wise" else delta
             with runtime.autocast():
                 seen = self.noise_view(model, perturbed(images, each), labels, views)
-                loss, logits = self.objective(model, seen, labels)
+                loss, logits = self.objective(model, seen, labels, each)
             wrong.append((logits.argmax(1) != labels).float().mean().item())
             return smoothed(torch.autograd.grad(loss, delta)[0], self.highest)
 

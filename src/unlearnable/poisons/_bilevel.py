@@ -1,7 +1,7 @@
 """What bilevel searches share: the surrogate's steps on θ and the sign steps on δ, as functions of tensors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -30,11 +30,14 @@ def surrogate_optimiser(model: nn.Module, learning_rate: float) -> torch.optim.S
 def model_step(
     model: nn.Module,
     optimiser: torch.optim.SGD,
-    images: Float[Tensor, "b c h w"],
+    images: Float[Tensor, "v c h w"],
     labels: Int64[Tensor, " b"],
     runtime: Runtime,
+    objective: Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> tuple[float, float]:
     """Take one step θ <- θ - η ∇_θ L(f_θ(x + δ), y); gradients reach δ too if `images` ask for them.
+
+    L is the mean cross-entropy, or the first value of `objective(f, images, labels)`, whose second is the logits.
 
     Returns:
         The loss and the share of wrong predictions on this batch, before the step.
@@ -45,14 +48,18 @@ def model_step(
     model.train()
     optimiser.zero_grad(set_to_none=True)
     with runtime.autocast():
-        logits = model(images)
-    loss = F.cross_entropy(logits.float(), labels)
+        loss, logits = (objective or _cross_entropy)(model, images, labels)
     if not torch.isfinite(loss):
         raise TrainingDivergedError(f"the surrogate's loss became {loss.item()}; lower the poison's learning_rate")
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
     optimiser.step()
     return loss.item(), (logits.argmax(1) != labels).float().mean().item()
+
+
+def _cross_entropy(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    logits = model(images)
+    return F.cross_entropy(logits.float(), labels), logits
 
 
 def smoothed(gradient: Float[Tensor, "n c h w"], cycles: float) -> Float[Tensor, "n c h w"]:

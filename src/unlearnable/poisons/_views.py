@@ -6,6 +6,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable.poisons._jpeg import UNIT, compressed
+from unlearnable.training.augment import resized_crop_flip
 from unlearnable.training.pgd import sign_steps
 
 LUMA = (0.299, 0.587, 0.114)
@@ -46,6 +47,49 @@ def stored(images: Float[Tensor, "b c h w"], quality: int) -> Float[Tensor, "b c
     with torch.autocast(images.device.type, enabled=False):
         whole = F.pad(images.float(), (0, right, 0, below), mode="replicate")
         return compressed(whole, quality)[:, :, :height, :width]
+
+
+def rewritten(
+    images: Float[Tensor, "b c h w"], plain: float, lowest: int, generator: torch.Generator
+) -> Float[Tensor, "b c h w"]:
+    """Return the batch as someone might have stored it: as it is, as a JPEG, in grey, or at half the size and back.
+
+    Args:
+        images: in [0, 1].
+        plain: chance that nothing is done; the rest is divided 3 : 2 : 1 among JPEG, grey and half the size.
+        lowest: lowest JPEG quality; drawn evenly from here to 95.
+        generator: of the draws.
+    """
+    draw = (float(torch.rand((), generator=generator)) - plain) / max(1 - plain, 1e-9)
+    quality = int(torch.randint(lowest, 96, (), generator=generator))
+    if draw >= 5 / 6:
+        images = blurred(images)
+    elif draw >= 1 / 2:
+        images = grey(images)
+    elif draw >= 0:
+        images = stored(images, quality)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def contrasted(
+    images: Float[Tensor, "b c h w"], strength: float, generator: torch.Generator
+) -> Float[Tensor, "b c s s"]:
+    """Return the strong views of contrastive learning, with gradients; every image by itself.
+
+    A random resized crop of at least 1 - 0.9 s of the area, mirrored half the time; brightness, contrast and saturation
+    changed by up to 0.4 s; grey with probability 0.2 s.
+    """
+    size = min(images.shape[2:])
+    seen = resized_crop_flip(images.float(), size, 1 - 0.9 * strength, generator)
+    factors = 1 + 0.4 * strength * (2 * torch.rand(3, len(images), 1, 1, 1, generator=generator) - 1)
+    brightness, contrast, saturation = factors.to(images.device)
+    seen = seen * brightness
+    middle = grey(seen).mean((1, 2, 3), keepdim=True)
+    seen = middle + (seen - middle) * contrast
+    colourless = torch.rand(len(images), 1, 1, 1, generator=generator).to(images.device) < 0.2 * strength
+    luma = grey(seen)
+    seen = torch.where(colourless, luma, luma + (seen - luma) * saturation)
+    return seen.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def attacked(

@@ -50,7 +50,11 @@ class MutualInformation(Alternating):
             raise ValueError(f"temperature must be positive; got {self.temperature!r}")
 
     def objective(
-        self, model: nn.Module, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"]
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        delta: Float[Tensor, "b c h w"],
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
         """Contrast the batch's features by class."""
         found, logits = features(model, images)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unlearnable._types import Scope
 from unlearnable.poisons._alternating import Alternating
-from unlearnable.poisons._views import blurred, grey, moved, stored
+from unlearnable.poisons._views import moved, rewritten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class ResilientErrorMin(Alternating):
     Image Shortcut Squeezing, ICML 2023.
 
     Args:
-        plain: share of batches that are seen as they are; the rest is divided evenly.
+        plain: share of batches that are seen as they are; the rest is JPEG, grey and half the size, 3 : 2 : 1.
         lowest: lowest JPEG quality; drawn evenly from here to 95.
         shift: T moves by up to so many pixels.
 
@@ -53,14 +53,6 @@ class ResilientErrorMin(Alternating):
         generator: torch.Generator,
     ) -> Float[Tensor, "b c h w"]:
         """Compress, drop the colour or blur; shift and mirror."""
-        draw = (float(torch.rand((), generator=generator)) - self.plain) / max(1 - self.plain, 1e-9)
-        quality = int(torch.randint(self.lowest, 96, (), generator=generator))
-        if draw >= 2 / 3:
-            images = blurred(images)
-        elif draw >= 1 / 3:
-            images = grey(images)
-        elif draw >= 0:
-            images = stored(images, quality)
-        return moved(images, self.shift, generator)
+        return moved(rewritten(images, self.plain, self.lowest, generator), self.shift, generator)
 
     noise_view = model_view

@@ -1,0 +1,129 @@
+"""Neural tangent generalization attack: noise against the limit of all wide networks, without training one."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, RealLevels, Report, Scope
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import AdditivePoison
+from unlearnable.training.pgd import sign_steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuralTangent(AdditivePoison):
+    """Noise that makes a wide network, trained on it, wrong about other images (NTGA).
+
+    max_{‖δ‖∞ ≤ ε} L(f_t(X'; X + δ), Y'), X', Y' other clean images; f_t(x) = Θ(x, X + δ) α_t, the prediction after t
+    steps of gradient descent on the squared loss, α <- α + η (Y - Θ(X + δ, X + δ) α) from α = 0, Θ the neural tangent
+    kernel.
+
+    Source: Yuan, Wu, Neural Tangent Generalization Attacks, ICML 2021 (Apache-2.0). Sample-wise. Images are poisoned
+    in blocks, each against a part of the others.
+    Differs from the paper: Θ is that of the fully connected network (the paper's FNN); its CNN kernel, which is
+    stronger, is not here. The steps of t are taken one by one, not in closed form. The squared loss is ascended.
+
+    Args:
+        block: images that are poisoned together; larger is stronger, and dearer by its square.
+        steps: sign steps on δ.
+        step: size of a sign step in levels; by default 1.1 ε / 10.
+        time: t, steps of gradient descent.
+        layers: hidden layers of the wide network.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "neural-tangent"
+    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
+    citation: ClassVar[str] = """@inproceedings{yuan2021neural,
+  title = {Neural Tangent Generalization Attacks},
+  author = {Yuan, Chia-Hung and Wu, Shan-Hung},
+  booktitle = {ICML},
+  year = {2021}
+}"""
+
+    scope: Scope = "sample-wise"
+    block: int = 512
+    steps: int = 10
+    step: float | None = None
+    time: int = 64
+    layers: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.block < 2 or min(self.steps, self.time, self.layers) < 1:
+            raise ValueError("block must be at least 2, and steps, time and layers at least 1")
+        if self.step is not None and not self.step > 0:
+            raise ValueError(f"step must be positive levels; got {self.step!r}")
+
+    def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
+        """Poison one block after another (levels)."""
+        images = torch.from_numpy(data.pixels).to(runtime.device)
+        targets = torch.nn.functional.one_hot(torch.from_numpy(data.labels), len(data.classes)).float()
+        targets = (targets - 1 / len(data.classes)).to(runtime.device)
+        order = torch.randperm(len(data), generator=runtime.generator("blocks")).to(runtime.device)
+        parts = order.tensor_split(max(1, round(len(data) / self.block)))
+        levels = torch.zeros(images.shape, dtype=torch.float16)
+        for number, rows in enumerate(parts):
+            # with one block the images themselves, clean, are what it is to be wrong about
+            others = parts[(number + 1) % len(parts)]
+            block, seen = images[rows].float() / 255, _flat(images[others].float() / 255)
+
+            def gradient(
+                delta: Tensor, block: Tensor = block, seen: Tensor = seen, rows: Tensor = rows, others: Tensor = others
+            ) -> Tensor:
+                train = _flat((block + delta / 255).clamp(0, 1))
+                loss = (self.predicted(train, targets[rows], seen) - targets[others]).square().sum()
+                return torch.autograd.grad(loss, delta)[0]
+
+            start = torch.zeros(block.shape, device=runtime.device)
+            size = 1.1 * self.epsilon / 10 if self.step is None else self.step
+            found = sign_steps(start, gradient, epsilon=self.epsilon, step=size, steps=self.steps)
+            levels[rows.cpu()] = found.half().cpu()
+            report(Progress(done=number + 1, total=len(parts), note="blocks"))
+        return levels.float().numpy()
+
+    def predicted(
+        self, train: Float[Tensor, "n d"], targets: Float[Tensor, "n k"], seen: Float[Tensor, "m d"]
+    ) -> Float[Tensor, "m k"]:
+        """Return f_t of other images after training on these."""
+        kernel = tangent(train, train, self.layers)
+        # the largest step that cannot diverge, from the trace: no gradient through it
+        rate = 1 / float(kernel.detach().diagonal().sum())
+        rate = max(rate, 1 / float(torch.linalg.matrix_norm(kernel.detach(), 1)))
+        weights = torch.zeros_like(targets)
+        for _ in range(self.time):
+            weights = weights + rate * (targets - kernel @ weights)
+        return tangent(seen, train, self.layers) @ weights
+
+
+def tangent(first: Float[Tensor, "n d"], second: Float[Tensor, "m d"], layers: int) -> Float[Tensor, "n m"]:
+    """Return the neural tangent kernel of a fully connected ReLU network of infinite width.
+
+    Σ_0 = x·x' / d; Σ_l = 2 E[relu(u) relu(v)], Θ_l = Σ_l + Θ_{l-1} 2 E[relu'(u) relu'(v)], (u, v) ~ N(0, Σ_{l-1}).
+
+    Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; Cho, Saul, Kernel Methods for Deep Learning,
+    NeurIPS 2009, for the expectations.
+    """
+    width = first.shape[1]
+    covariance = first @ second.T / width
+    # with the factor 2 the variances stay what they are, layer after layer
+    own, other = first.square().sum(1) / width + 1e-6, second.square().sum(1) / width + 1e-6
+    size = (own[:, None] * other).sqrt()
+    kernel = covariance
+    for _ in range(layers):
+        angle = (covariance / size).clamp(-1 + 1e-6, 1 - 1e-6).acos()
+        kernel = kernel * (1 - angle / math.pi)
+        covariance = size / math.pi * (angle.sin() + (math.pi - angle) * angle.cos())
+        kernel = kernel + covariance
+    return kernel
+
+
+def _flat(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
+    return images.flatten(1) - 0.5

@@ -1,0 +1,107 @@
+"""Transferable noise: noise vectors that cluster by class, for exploiters with labels and without."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable._types import Scope
+from unlearnable.poisons._alternating import Alternating
+from unlearnable.poisons._surrogates import features
+from unlearnable.poisons._views import contrasted
+from unlearnable.training.contrast import nt_xent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferable(Alternating):
+    """Noise that makes the contrastive loss small, and whose own vectors cluster by class (TUE).
+
+    θ: min L_SimCLR; δ: min over ‖δ‖∞ ≤ ε of w_ssl L_SimCLR(x + δ) + w_csd CSD(δ), CSD the Davies-Bouldin index of the
+    noise: the mean over i ≠ j of (s_i + s_j) / ‖c_i - c_j‖, c_i the mean of class i's noise and s_i its mean distance
+    from it.
+
+    Source: Ren, Xu, Wan, Ma, Sun, Tang, Transferable Unlearnable Examples, ICLR 2023 (its code has no licence; from
+    the description). Sample-wise.
+    Differs from the paper: CSD is that of a batch; no projection head; small surrogates in turn and few rounds.
+
+    Args:
+        ssl_weight: w_ssl; with 0 the noise is made without looking at images.
+        csd_weight: w_csd.
+        strength: of the views, from 0 to 1.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "transferable"
+    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    starts_random: ClassVar[bool] = True
+    citation: ClassVar[str] = """@inproceedings{ren2023transferable,
+  title = {Transferable Unlearnable Examples},
+  author = {Ren, Jie and Xu, Han and Wan, Yuxuan and Ma, Xingjun and Sun, Lichao and Tang, Jiliang},
+  booktitle = {ICLR},
+  year = {2023}
+}"""
+
+    scope: Scope = "sample-wise"
+    rounds: int = 8
+    ssl_weight: float = 1.0
+    csd_weight: float = 1.0
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be from 0 to 1; got {self.strength!r}")
+        if min(self.ssl_weight, self.csd_weight) < 0 or self.ssl_weight + self.csd_weight == 0:
+            raise ValueError("ssl_weight and csd_weight must not be negative, and one must be positive")
+
+    def model_view(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "v c s s"]:
+        """Two views of every image, the first ones first."""
+        first, second = (contrasted(images, self.strength, generator) for _ in range(2))
+        return torch.cat([first, second])
+
+    noise_view = model_view
+
+    def model_objective(
+        self, model: nn.Module, images: Float[Tensor, "v c h w"], labels: Int64[Tensor, " b"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
+        """Contrast the views."""
+        found, logits = features(model, images)
+        return nt_xent(found), logits[: len(labels)]
+
+    def objective(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "v c h w"],
+        labels: Int64[Tensor, " b"],
+        delta: Float[Tensor, "b c i j"],
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
+        """Contrast the views and separate the noise."""
+        loss, logits = self.model_objective(model, images, labels)
+        return (self.ssl_weight * loss + self.csd_weight * separability(delta, labels)) * len(labels), logits
+
+
+def separability(delta: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
+    """Return the Davies-Bouldin index of noise by class, averaged over all pairs; 0 is apart, without spread."""
+    flat = delta.flatten(1).float()
+    _, own = torch.unique(labels, return_inverse=True)
+    member = torch.nn.functional.one_hot(own).float()
+    counts = member.sum(0)
+    centres = (member.T @ flat) / counts[:, None]
+    far = (flat - centres.index_select(0, own)).square().sum(1).add(1e-6).sqrt()
+    spread = (member.T @ far) / counts
+    apart = (centres[:, None] - centres).square().sum(2).add(1e-6).sqrt()
+    ratio = (spread[:, None] + spread) / apart
+    kinds = len(centres)
+    others = ~torch.eye(kinds, dtype=torch.bool, device=flat.device)
+    return ratio[others].sum() / max(kinds * (kinds - 1), 1)

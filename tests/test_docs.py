@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 import unlearnable.exploiters
+import unlearnable.poisons
 from unlearnable._registry import Entry
 from unlearnable.cli._app import run
 from unlearnable.exploiters import COUNTERMEASURES, countermeasure
+from unlearnable.perturbation import load_perturbation
+from unlearnable.poisons import POISONS
 
-EXTENDING = Path(__file__).parents[1] / "docs" / "extending.md"
+DOCS = Path(__file__).parents[1] / "docs"
+EXTENDING = DOCS / "extending.md"
 
 
 def test_adding_a_countermeasure_is_one_file_and_one_line(
@@ -38,3 +42,28 @@ def test_adding_a_countermeasure_is_one_file_and_one_line(
     assert "solarize:128" in printed
     assert "error-min, class-wise" in printed
     assert "worst case" in printed
+
+
+def test_the_page_on_poisons_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (DOCS / "poisons.md").read_text(encoding="utf-8")
+    use, file, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (commands,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for command in commands.strip().splitlines():
+        assert run(shlex.split(command.removeprefix("$ "))[1:]) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.count("@inproceedings") == 2
+    names: dict[str, object] = {}
+    exec(use, names)  # noqa: S102 - our own documentation
+    assert (names["protected"].pixels != names["data"].pixels).any()  # type: ignore[attr-defined]
+
+    (tmp_path / "stripes.py").write_text(file)
+    monkeypatch.setattr(unlearnable.poisons, "__path__", [*unlearnable.poisons.__path__, str(tmp_path)])
+    added = eval(f"{{{line}}}", {"Entry": Entry})  # noqa: S307 - one line of our own documentation
+    for name, entry in added.items():
+        monkeypatch.setitem(POISONS.entries, name, entry)  # type: ignore[arg-type]
+    made = POISONS.get("stripes")(epsilon=5, phase=0.25).craft(names["data"])
+    assert (made.bank.min(), made.bank.max()) == (-5, 5)
+    made.save(tmp_path / "stripes.safetensors")
+    assert load_perturbation(tmp_path / "stripes.safetensors").parameters["phase"] == 0.25

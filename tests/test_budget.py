@@ -79,3 +79,15 @@ def test_bad_budgets_are_refused(options: dict, said: str) -> None:
 def test_noise_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         Budget(epsilon=8).quantise(np.full((1, 1, 1, 1), np.nan, np.float32))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l0"])
+def test_parts_are_rounded_as_the_whole_is(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = np.random.default_rng(0).normal(0, 9, (13, 2, 4, 4)).astype(np.float16)
+    budget = Budget(epsilon=15, norm=norm)
+    whole = budget.quantise(levels)
+    monkeypatch.setattr("unlearnable.budget.PART_VALUES", 3 * 2 * 4 * 4)
+    assert (budget.quantise(levels) == whole).all()
+    assert budget.contains(whole)
+    whole[12] = 127
+    assert not budget.contains(whole), "the last part counts too"

@@ -1,5 +1,6 @@
 """How large a perturbation may be, in pixel levels: 8 means 8/255."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
@@ -7,6 +8,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from unlearnable._types import Levels, Norm, RealLevels
+
+PART_VALUES = 8_000_000
+"""Values that are worked on at once: 64 MB in float64."""
 
 SHRINKS = 8
 """How often a row is shrunk before its values are rounded towards zero instead."""
@@ -57,6 +61,12 @@ class Budget:
         Raises:
             ValueError: a value is not finite.
         """
+        whole = np.empty(levels.shape, dtype=np.int8)
+        for rows in _parts(levels):
+            whole[rows] = self._quantised(levels[rows])
+        return whole
+
+    def _quantised(self, levels: Shaped[np.ndarray, "m c h w"]) -> Levels:
         if not np.isfinite(levels).all():
             raise ValueError("the perturbation has values that are not finite; lower the step or learning rate")
         inside = np.clip(self.project(levels), -127, 127)
@@ -77,6 +87,9 @@ class Budget:
 
     def contains(self, levels: Shaped[np.ndarray, "m c h w"]) -> bool:
         """Tell whether every row is inside the budget."""
+        return all(self._contains(levels[rows]) for rows in _parts(levels))
+
+    def _contains(self, levels: Shaped[np.ndarray, "m c h w"]) -> bool:
         real = np.asarray(levels, dtype=np.float64)
         if real.size == 0:
             return True
@@ -95,6 +108,12 @@ class Budget:
             radius = self.epsilon * generator.random((shape[0], 1, 1, 1)) ** (1 / np.prod(shape[1:]))
             return (drawn / np.maximum(_l2(drawn), 1e-12) * radius).astype(np.float32)
         return _keep_largest(drawn * 64, int(self.epsilon))
+
+
+def _parts(levels: Shaped[np.ndarray, "m c h w"]) -> Iterator[slice]:
+    """Cut rows so that a part takes little memory in float, however many rows there are."""
+    step = max(1, PART_VALUES // max(1, int(np.prod(levels.shape[1:]))))
+    return (slice(start, start + step) for start in range(0, len(levels), step))
 
 
 def _l2(levels: Float[np.ndarray, "m c h w"]) -> Float[np.ndarray, "m 1 1 1"]:

@@ -212,7 +212,7 @@ class Alternating(AdditivePoison):
                         "rounds": torch.tensor(number + 1),
                     }
                 )
-        return levels.float().cpu().numpy()
+        return levels.cpu().numpy()
 
     def _noise_steps(
         self,

@@ -207,7 +207,7 @@ def searched(
         if checkpoint.due:
             state = {"levels": levels, "batches": torch.tensor(number), "random.views": generator.get_state()}
             checkpoint.save({**weights(models), **state})
-    return levels.float().numpy()
+    return levels.numpy()
 
 
 def features(model: nn.Module, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:

@@ -84,7 +84,7 @@ class ErrorMax(AdditivePoison):
                 told(Progress(done=number, total=self.rounds, note=f"error {100 * error:.0f} %"))
                 if error >= self.stop_error:
                     break
-        return levels.float().cpu().numpy()
+        return levels.cpu().numpy()
 
     def _ascend_classes(
         self,

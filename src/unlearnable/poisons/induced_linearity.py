@@ -102,7 +102,7 @@ class InducedLinearity(AdditivePoison):
             found = sign_steps(start.to(runtime.device), gradient, epsilon=self.epsilon, step=-size, steps=self.steps)
             levels[rows] = -found.half().cpu()
         report(Progress(done=total, total=total, note="noise"))
-        return levels.float().numpy()
+        return levels.numpy()
 
     def _gradient(
         self, delta: Float[Tensor, "b c h w"], images: Float[Tensor, "b c h w"], labels: Tensor, matrix: Tensor

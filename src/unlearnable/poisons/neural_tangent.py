@@ -87,7 +87,7 @@ class NeuralTangent(AdditivePoison):
             found = sign_steps(start, gradient, epsilon=self.epsilon, step=size, steps=self.steps)
             levels[rows.cpu()] = found.half().cpu()
             report(Progress(done=number + 1, total=len(parts), note="blocks"))
-        return levels.float().numpy()
+        return levels.numpy()
 
     def predicted(
         self, train: Float[Tensor, "n d"], targets: Float[Tensor, "n k"], seen: Float[Tensor, "m d"]

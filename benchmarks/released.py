@@ -88,9 +88,7 @@ def main() -> None:
         f"batches of {BATCH}, one step each, in float32 as it is; the time is that rate times its settings, "
         "without its training steps' backward through θ and without its loops over images, which cost more.\n\n"
         "| search | image-gradients | image-gradients/s | time for all images | times as fast |\n"
-        "|---|---|---|---|---|\n"
-        + "\n".join(lines)
-        + "\n",
+        "|---|---|---|---|---|\n" + "\n".join(lines) + "\n",
     )
 
 

@@ -22,6 +22,7 @@ from unlearnable.poisons.entangled import Entangled
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
+from unlearnable.poisons.generator import GeneratorNoise
 from unlearnable.poisons.gray_augmented import GrayAugmented
 from unlearnable.poisons.hypocritical import Hypocritical
 from unlearnable.poisons.induced_linearity import InducedLinearity
@@ -30,6 +31,7 @@ from unlearnable.poisons.mutual_information import MutualInformation
 from unlearnable.poisons.neural_tangent import NeuralTangent
 from unlearnable.poisons.one_pixel import OnePixel
 from unlearnable.poisons.paired_error_min import PairedErrorMin
+from unlearnable.poisons.pretrained_aware import PretrainedAware
 from unlearnable.poisons.random import RandomNoise
 from unlearnable.poisons.resilient_error_min import ResilientErrorMin
 from unlearnable.poisons.robust_error_min import RobustErrorMin
@@ -70,6 +72,8 @@ OTHERS: dict[str, AnyPoison] = {
     "transferable": Transferable(),
     "clusters": Clusters(),
     "neural tangent": NeuralTangent(),
+    "pretrained-aware": PretrainedAware(),
+    "generator": GeneratorNoise(),
 }
 """Every other method of the registry, each with its own defaults."""
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from unlearnable.cli._app import run
-from unlearnable.exploiters import COUNTERMEASURES, _weights, countermeasure
+from unlearnable.exploiters import COUNTERMEASURES, countermeasure
+from unlearnable.training import weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("shared_data")
 def test_the_smoke_suite_runs_every_countermeasure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(_weights, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(weights, "user_cache_path", lambda name: tmp_path / name)
     folders = ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")]
     assert run(["bench", "run", "smoke", "--quiet", *folders]) == 0
     lines = (tmp_path / "results" / "smoke.jsonl").read_text().splitlines()

@@ -1,5 +1,6 @@
 """Perturbations that do not add: pixels set, images convolved, one after another."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from unlearnable.perturbation import (
     Additive,
     Chain,
     Filter,
+    Network,
     Overwrite,
     Perturbation,
     PerturbationFileError,
@@ -56,8 +58,16 @@ def added() -> Additive:
     )
 
 
+def network() -> Network:
+    generator = np.random.default_rng(5)
+    shapes = {"first": (4, 3), "second": (6, 4), "third": (4, 10), "fourth": (3, 4)}
+    weights = {name: generator.normal(0, 0.5, (1, *shape, 3, 3)).astype(np.float32) for name, shape in shapes.items()}
+    return Network(epsilon=8, **weights, **{**COMMON, "scope": "sample-wise", "index": Network.ANY})
+
+
 def every_kind() -> list[Stored]:
     return [
+        network(),
         added(),
         overwrite(),
         Filter(kernels=kernels(), **COMMON),
@@ -101,6 +111,19 @@ def test_a_filter_of_a_single_one_only_stretches_the_brightness() -> None:
     assert (Filter(kernels=weights, **COMMON).apply(black).pixels == 0).all()
 
 
+def test_a_network_gives_each_image_its_own_noise_whoever_is_beside_it() -> None:
+    made, data = network(), images()
+    levels = made.levels(data.pixels)
+    assert np.abs(levels).max() <= 8
+    assert (levels.min(), levels.max()) != (0, 0)
+    for row in range(len(data)):
+        assert (made.levels(data.pixels[row : row + 1])[0] == levels[row]).all()
+    moved = made.apply(data).pixels.astype(int) - data.pixels
+    assert np.abs(moved).max() <= 8
+    with pytest.raises(ValueError, match="3 channels, these have 1"):
+        made.apply(images(channels=1))
+
+
 def test_a_chain_applies_its_parts_in_order() -> None:
     data = images()
     one, two = added(), Filter(kernels=kernels(), **COMMON)
@@ -109,7 +132,7 @@ def test_a_chain_applies_its_parts_in_order() -> None:
     assert (made != one.apply(two.apply(data)).pixels).any()
 
 
-@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("kind", range(5))
 def test_every_kind_is_saved_whole_and_loaded_by_what_it_is(kind: int, tmp_path: Path) -> None:
     made, data = every_kind()[kind], images()
     assert isinstance(made, Perturbation)
@@ -140,6 +163,8 @@ def test_loading_one_kind_as_another_says_what_it_is(tmp_path: Path) -> None:
     [
         (lambda: overwrite(mask=np.ones((3, 6, 5), np.bool_)), "more than 1 pixels"),
         (lambda: overwrite(mask=np.zeros((3, 6, 5), np.bool_)), "zero outside"),
+        (lambda: replace(network(), epsilon=0), "1..127"),
+        (lambda: replace(network(), second=network().third), "second must take 4 channels"),
         (lambda: Filter(kernels=kernels(2), **COMMON), "s odd"),
         (lambda: Filter(kernels=-kernels(), **COMMON), "no negative"),
         (lambda: Filter(kernels=kernels()[:2], **COMMON), "2 rows but"),

@@ -9,7 +9,7 @@ import pytest
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress
 from unlearnable.imageset import ImageSet
-from unlearnable.perturbation import Additive, Stored, load_perturbation
+from unlearnable.perturbation import Additive, Network, Stored, load_perturbation
 from unlearnable.poisons import POISONS
 
 RUNTIME = Runtime.auto("cpu")
@@ -31,6 +31,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "contrastive": ALTERNATING,
     "transferable": ALTERNATING,
     "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 2, "batch_size": 16},
+    "pretrained-aware": {"source": "imagenet", "steps": 3, "batch_size": 16},
+    "generator": {"steps": 3, "inner": 1, "batch_size": 16},
     "neural-tangent": {"block": 20, "steps": 2, "time": 4},
     "paired-error-min": {"steps": 4, "variants": 2, "batch_size": 16},
     "slots": {"steps": 4, "batch_size": 16},
@@ -66,7 +68,10 @@ def test_any_shape_one_result_per_seed(name: str, scope: str, size: int, channel
     reports: list[Progress] = []
     poison = POISONS.get(name)(scope=scope, seed=3, **QUICK.get(name, {}))
     made = poison.craft(data, RUNTIME, reports.append)
-    assert made.index == (data.classes if scope == "class-wise" else data.keys)
+    if isinstance(made, Network):
+        assert made.index == Network.ANY
+    else:
+        assert made.index == (data.classes if scope == "class-wise" else data.keys)
     assert (made.method, made.scope, made.seed) == (name, scope, 3)
     assert made.data_hash == data.content_hash()
     assert 1 <= reports[-1].done <= reports[-1].total

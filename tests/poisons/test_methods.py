@@ -11,6 +11,8 @@ from torch import nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
+from unlearnable.perturbation import Network
+from unlearnable.poisons._generator import Generator
 from unlearnable.poisons._surrogates import centroids, features
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
@@ -22,6 +24,7 @@ from unlearnable.poisons.linearly_separable import LinearlySeparable
 from unlearnable.poisons.mutual_information import contrast
 from unlearnable.poisons.neural_tangent import NeuralTangent, tangent
 from unlearnable.poisons.one_pixel import OnePixel
+from unlearnable.poisons.pretrained_aware import wrong_labels
 from unlearnable.poisons.transferable import separability
 from unlearnable.training.fit import build
 
@@ -258,3 +261,26 @@ def test_contrasted_views_differ_from_image_to_image_and_are_grey_now_and_then()
     assert len({tuple(view[0, 0, :3].tolist()) for view in seen}) > 190
     colourless = (seen.amax(1) - seen.amin(1)).amax((1, 2)) < 1e-3
     assert 0.1 < colourless.float().mean() < 0.32
+
+
+@pytest.mark.parametrize(("height", "width", "channels"), [(8, 8, 1), (11, 6, 3)])
+def test_the_stored_generator_is_the_one_that_was_trained(height: int, width: int, channels: int) -> None:
+    torch.manual_seed(0)
+    trained = Generator(channels, 8.0)
+    for layer in trained.children():
+        layer.weight.data *= 3
+    pixels = np.random.default_rng(0).integers(0, 256, (5, channels, height, width), dtype=np.uint8)
+    stored_network = Network(epsilon=8, **trained.arrays(), scope="sample-wise", index=Network.ANY, method="generator")
+    with torch.no_grad():
+        real = trained(torch.from_numpy(pixels).float() / 255).numpy()
+    assert np.abs(stored_network.levels(pixels) - real).max() <= 0.51
+    assert np.abs(real).max() > 2
+
+
+def test_wrong_labels_go_from_the_most_alike_to_the_least() -> None:
+    likeness = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.05, 0.15, 0.8]])
+    draws = torch.Generator().manual_seed(0)
+    assert wrong_labels(likeness, 0, draws).tolist() == [1, 2, 1]
+    assert wrong_labels(likeness, 2, draws).tolist() == [2, 0, 0]
+    for _ in range(20):
+        assert all(wrong != own for own, wrong in enumerate(wrong_labels(likeness, 1, draws).tolist()))

@@ -16,6 +16,7 @@ from unlearnable.perturbation._stored import (
 from unlearnable.perturbation.additive import Additive, add_levels
 from unlearnable.perturbation.chain import Chain
 from unlearnable.perturbation.filter import Filter
+from unlearnable.perturbation.network import Network
 from unlearnable.perturbation.overwrite import Overwrite
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Filter",
     "ImagesT",
     "Keyed",
+    "Network",
     "Overwrite",
     "Perturbation",
     "PerturbationFileError",

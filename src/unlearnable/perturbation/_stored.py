@@ -22,6 +22,7 @@ KINDS = {
     "additive": "unlearnable.perturbation.additive:Additive",
     "overwrite": "unlearnable.perturbation.overwrite:Overwrite",
     "filter": "unlearnable.perturbation.filter:Filter",
+    "network": "unlearnable.perturbation.network:Network",
     "chain": "unlearnable.perturbation.chain:Chain",
 }
 """Kinds a file may hold."""

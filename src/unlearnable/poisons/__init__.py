@@ -19,7 +19,7 @@ POISONS = Registry(
         ),
         "pil": Entry(
             "unlearnable.poisons.induced_linearity:InducedLinearity",
-            "what a linear network reads as the label; seconds, no deep surrogate (PIL 2026)",
+            "what a linear network reads as the label; seconds, no deep surrogate (Liu et al. 2026, PIL)",
         ),
         "lsp": Entry(
             "unlearnable.poisons.linearly_separable:LinearlySeparable",
@@ -71,7 +71,7 @@ POISONS = Registry(
         ),
         "mutual-information": Entry(
             "unlearnable.poisons.mutual_information:MutualInformation",
-            "pulls the features of a class together (MI-UE 2026)",
+            "pulls the features of a class together (Zhu et al. 2026, MI-UE)",
         ),
         "augmented-error-min": Entry(
             "unlearnable.poisons.augmented_error_min:AugmentedErrorMin",
@@ -92,6 +92,14 @@ POISONS = Registry(
         "neural-tangent": Entry(
             "unlearnable.poisons.neural_tangent:NeuralTangent",
             "against the limit of all wide networks, no training (Yuan and Wu 2021, NTGA)",
+        ),
+        "pretrained-aware": Entry(
+            "unlearnable.poisons.pretrained_aware:PretrainedAware",
+            "says a wrong label even after a step of fine-tuning a trained network (Li et al. 2026, BAIT)",
+        ),
+        "generator": Entry(
+            "unlearnable.poisons.generator:GeneratorNoise",
+            "a network that protects a new image in one pass (Liu et al. 2024, GUE)",
         ),
         "resilient-error-min": Entry(
             "unlearnable.poisons.resilient_error_min:ResilientErrorMin",

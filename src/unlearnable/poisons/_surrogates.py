@@ -20,6 +20,7 @@ from unlearnable.training.fit import Epoch, build, cross_entropy
 from unlearnable.training.loader import to_unit
 from unlearnable.training.memory import keep_memory
 from unlearnable.training.pgd import adversarial, sign_steps
+from unlearnable.training.pretraining import head_of
 
 ADVERSARIAL_STEPS = 5
 
@@ -212,9 +213,8 @@ def searched(
 
 def features(model: nn.Module, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
     """Return what goes into the last linear layer, and the logits."""
-    last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     seen: list[Tensor] = []
-    watch = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    watch = head_of(model).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     try:
         logits = model(images)
     finally:

@@ -21,8 +21,8 @@ class MutualInformation(Alternating):
     -1/|P_i| Σ_{p ∈ P_i} log(exp(z_i·z_p / τ) / Σ_{a ≠ i} exp(z_i·z_a / τ)), z the normalised features of a batch, P_i
     the other images of i's class.
 
-    Source: mutual-information unlearnable examples (MI-UE), ICLR 2026 (its code has no licence; from the description).
-    Sample-wise.
+    Source: Zhu, Miao, Dong, Gao, Why Do Unlearnable Examples Work: A Novel Perspective of Mutual Information, ICLR 2026
+    (its code has no licence; from the description). Sample-wise.
     Differs from the paper: small surrogates in turn and few rounds; without the small term on distances between
     features.
 
@@ -35,8 +35,9 @@ class MutualInformation(Alternating):
 
     method: ClassVar[str] = "mutual-information"
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
-    citation: ClassVar[str] = """@inproceedings{miue2026,
-  title = {Unlearnable Examples from the Perspective of Mutual Information},
+    citation: ClassVar[str] = """@inproceedings{zhu2026mutual,
+  title = {Why Do Unlearnable Examples Work: A Novel Perspective of Mutual Information},
+  author = {Zhu, Yifan and Miao, Yibo and Dong, Yinpeng and Gao, Xiao-Shan},
   booktitle = {ICLR},
   year = {2026}
 }"""

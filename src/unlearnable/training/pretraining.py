@@ -15,11 +15,11 @@ from unlearnable._extras import require
 from unlearnable._registry import unknown
 from unlearnable._runtime import Runtime
 from unlearnable.datasets import load
-from unlearnable.exploiters._weights import cached
 from unlearnable.models import architecture
 from unlearnable.models.efficientnet import EfficientNet, renamed
 from unlearnable.training.fit import fit, seeded
 from unlearnable.training.recipes import recipe
+from unlearnable.training.weights import cached
 
 SEED, SIDE = 20, 32
 RECIPE = replace(recipe("fast"), name="pretraining", epochs=12, batch_size=250, learning_rate=0.4)

@@ -1,0 +1,107 @@
+"""A perturbation that a small network makes from each image: new images need no search."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from unlearnable._types import Levels, Parameters
+from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
+from unlearnable.perturbation.additive import add_levels
+
+PART = 1000
+"""Images that go through the network at once."""
+
+Weights = Float32[np.ndarray, "1 out in s s"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network(Stored):
+    """x' = clip(x + ⌊ε tanh(G(x))⌉, 0, 255), G a small network of 3x3 convolutions at full and at half size.
+
+    h = relu(W_1 * x), l = relu(W_2 * pool(h)), m = relu(W_3 * [h, up(l)]), G = W_4 * m; x in [-1/2, 1/2], edges
+    repeated, pool the mean of 2x2, up its repetition. Works on any size and on images that were not there when it was
+    made; it reads no label and no key.
+
+    Args:
+        first, second, third, fourth: W_1 to W_4, [1 out in 3 3] float32.
+        epsilon: ε in whole levels.
+
+    Raises:
+        ValueError: the weights do not fit together, or ε is out of range.
+    """
+
+    kind: ClassVar[str] = "network"
+    ANY: ClassVar[tuple[str, ...]] = ("any image",)
+    """The index of every network: its one row is for all images."""
+
+    first: Weights
+    second: Weights
+    third: Weights
+    fourth: Weights
+    epsilon: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.epsilon <= 127:
+            raise ValueError(f"epsilon must be 1..127 whole levels; got {self.epsilon!r}")
+        hidden, low = self.first.shape[1], self.second.shape[1]
+        inputs = {"second": hidden, "third": hidden + low, "fourth": self.third.shape[1]}
+        for name, count in inputs.items():
+            if getattr(self, name).shape[2] != count:
+                raise ValueError(f"{name} must take {count} channels; got {getattr(self, name).shape[2]}")
+        if self.fourth.shape[1] != self.first.shape[2]:
+            raise ValueError("the network must give as many channels as it takes")
+
+    def __repr__(self) -> str:
+        size = sum(array.size for array in self.arrays().values())
+        return f"Network({self.method}, {size} weights, ε={self.epsilon}, seed={self.seed}, {self.parameters})"
+
+    def arrays(self) -> Arrays:
+        """Return the weights."""
+        return {"first": self.first, "second": self.second, "third": self.third, "fourth": self.fourth}
+
+    def settings(self) -> Parameters:
+        """Return ε."""
+        return {"epsilon": self.epsilon}
+
+    def levels(self, pixels: np.ndarray) -> Levels:
+        """Return δ of each image."""
+        made = np.empty(pixels.shape, dtype=np.int8)
+        for start in range(0, len(pixels), PART):
+            images = pixels[start : start + PART].astype(np.float32) / 255 - 0.5
+            full = np.maximum(_convolved(images, self.first[0]), 0)
+            low = np.maximum(_convolved(_pooled(full), self.second[0]), 0)
+            joined = np.concatenate([full, _repeated(low, full.shape[2:])], axis=1)
+            last = _convolved(np.maximum(_convolved(joined, self.third[0]), 0), self.fourth[0])
+            made[start : start + PART] = np.rint(self.epsilon * np.tanh(last)).astype(np.int8)
+        return made
+
+    def apply(self, data: ImagesT) -> ImagesT:
+        """Return `data` with each image's own δ.
+
+        Raises:
+            ValueError: the images have another number of channels.
+        """
+        if data.pixels.shape[1] != self.first.shape[2]:
+            raise ValueError(
+                f"this network is for images of {self.first.shape[2]} channels, these have {data.pixels.shape[1]}"
+            )
+        return data.with_pixels(add_levels(data.pixels, self.levels(data.pixels)))
+
+
+def _convolved(images: Float32[np.ndarray, "n c h w"], weights: Float32[np.ndarray, "d c s s"]) -> np.ndarray:
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    return np.ascontiguousarray(np.moveaxis(np.tensordot(windows, weights, axes=((1, 4, 5), (1, 2, 3))), 3, 1))
+
+
+def _pooled(images: Float32[np.ndarray, "n c h w"]) -> np.ndarray:
+    height, width = images.shape[2:]
+    even = np.pad(images, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    return even.reshape(*images.shape[:2], even.shape[2] // 2, 2, even.shape[3] // 2, 2).mean((3, 5))
+
+
+def _repeated(images: Float32[np.ndarray, "n c h w"], shape: tuple[int, ...]) -> np.ndarray:
+    return images.repeat(2, axis=2).repeat(2, axis=3)[:, :, : shape[0], : shape[1]]

@@ -1,0 +1,44 @@
+"""The network that makes noise from an image, to be trained; `perturbation.Network` is what is stored of it."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+HIDDEN, LOW = 16, 32
+
+
+class Generator(nn.Module):
+    """δ = ε tanh(G(x)): see `perturbation.Network` for G; here with gradients and before rounding.
+
+    Args:
+        channels: of the images.
+        epsilon: ε in levels.
+    """
+
+    def __init__(self, channels: int, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.first = nn.Conv2d(channels, HIDDEN, 3, bias=False)
+        self.second = nn.Conv2d(HIDDEN, LOW, 3, bias=False)
+        self.third = nn.Conv2d(HIDDEN + LOW, HIDDEN, 3, bias=False)
+        self.fourth = nn.Conv2d(HIDDEN, channels, 3, bias=False)
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Return δ in levels for images in [0, 1]."""
+        height, width = images.shape[2:]
+        full = F.relu(self.first(_padded(images - 0.5)))
+        even = F.pad(full, (0, width % 2, 0, height % 2), mode="replicate")
+        low = F.relu(self.second(_padded(F.avg_pool2d(even, 2))))
+        joined = torch.cat([full, F.interpolate(low, scale_factor=2, mode="nearest")[:, :, :height, :width]], dim=1)
+        return self.epsilon * torch.tanh(self.fourth(_padded(F.relu(self.third(_padded(joined))))))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the weights as `perturbation.Network` takes them."""
+        layers = {"first": self.first, "second": self.second, "third": self.third, "fourth": self.fourth}
+        return {name: layer.weight.detach().float().cpu().numpy()[None].copy() for name, layer in layers.items()}
+
+
+def _padded(images: Tensor) -> Tensor:
+    return F.pad(images, (1, 1, 1, 1), mode="replicate")

@@ -1,0 +1,147 @@
+"""Noise from a generator: a game between the network that makes the noise and the one that learns from it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, Report, Scope
+from unlearnable.imageset import ImageSet
+from unlearnable.perturbation import Network
+from unlearnable.poisons._base import Origin, Poison
+from unlearnable.poisons._bilevel import Batches
+from unlearnable.poisons._generator import Generator
+from unlearnable.training import TrainingDivergedError
+from unlearnable.training.fit import build
+from unlearnable.training.loader import to_unit
+from unlearnable.training.memory import keep_memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorNoise(Poison[Network]):
+    """A generator whose noise makes what is learned from it useless on clean images (GUE).
+
+    Leader ω: max L(f_θ(x), y) of clean images; follower θ: min g = L(f_θ(x + G_ω(x)), y). First-order bilevel steps
+    (BOME): θ' after `inner` steps of the follower from θ; q = g(ω, θ) - g(ω, θ'); both move along ∇f + λ ∇q, with
+    λ = max((η ‖∇q‖² - ⟨∇f, ∇q⟩) / ‖∇q‖², 0), f = -L of clean images.
+
+    A new image is protected by one pass through G: it needs no search and no label.
+
+    Source: Liu, Wang, Gao, Game-Theoretic Unlearnable Example Generator, AAAI 2024 (its code has no licence; from the
+    equations); BOME: Ye, Liu, Wright, Stone, Liu, NeurIPS 2022.
+    Differs from the paper: G is small, so that numpy applies it; the loss of clean images is bounded by cutting it at
+    `ceiling`; a small follower; fewer steps.
+
+    Args:
+        epsilon: ε in whole levels.
+        surrogate: architecture of the follower, a name in `models.ARCHITECTURES`.
+        steps: steps of both.
+        inner: steps of θ' each time.
+        inner_rate: of θ', SGD.
+        learning_rate: of ω (Adam).
+        follower_rate: of θ (SGD).
+        barrier: η.
+        ceiling: largest loss of a clean image that still counts.
+        batch_size: images a step.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "generator"
+    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    citation: ClassVar[str] = """@inproceedings{liu2024game,
+  title = {Game-Theoretic Unlearnable Example Generator},
+  author = {Liu, Shuang and Wang, Yihan and Gao, Xiao-Shan},
+  booktitle = {AAAI},
+  year = {2024}
+}"""
+
+    scope: Scope = "sample-wise"
+    epsilon: int = 8
+    surrogate: str = "fast-small"
+    steps: int = 200
+    inner: int = 5
+    inner_rate: float = 0.1
+    learning_rate: float = 1e-3
+    follower_rate: float = 0.1
+    barrier: float = 1.5
+    ceiling: float = 5.0
+    batch_size: int = 250
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.epsilon <= 127 or int(self.epsilon) != self.epsilon:
+            raise ValueError(f"epsilon must be 1..127 whole pixel levels; got {self.epsilon!r}")
+        if min(self.steps, self.inner) < 1 or self.batch_size < 2:
+            raise ValueError("steps and inner must be at least 1 and batch_size at least 2")
+        if not min(self.inner_rate, self.learning_rate, self.follower_rate, self.barrier, self.ceiling) > 0:
+            raise ValueError("inner_rate, learning_rate, follower_rate, barrier and ceiling must be positive")
+
+    @classmethod
+    def bound(cls) -> str:
+        """Name the norm."""
+        return "linf"
+
+    def make(self, data: ImageSet, runtime: Runtime, report: Report, origin: Origin) -> Network:
+        """Play, and keep the generator."""
+        keep_memory()
+        images = runtime.images(data.pixels)
+        labels = torch.from_numpy(data.labels).to(runtime.device)
+        leader = runtime.to(Generator(images.shape[1], float(self.epsilon)))
+        follower = build(self.surrogate, images, len(data.classes), runtime).train()
+        theta = {name: each for name, each in follower.named_parameters() if each.requires_grad}
+        adam = torch.optim.Adam(leader.parameters(), lr=self.learning_rate)
+        sgd = torch.optim.SGD(theta.values(), lr=self.follower_rate, momentum=0.9)
+        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
+
+        def loss(weights: dict[str, Tensor], seen: Tensor, own: Tensor) -> Tensor:
+            with runtime.autocast():
+                logits = torch.func.functional_call(follower, weights, (seen,))
+            return F.cross_entropy(logits.float(), own, reduction="none")
+
+        for number in range(self.steps):
+            rows = batches.next().to(runtime.device)
+            clean, own = to_unit(images[rows]), labels[rows]
+            with torch.no_grad():
+                noisy = (clean + leader(clean) / 255).clamp(0, 1)
+            ahead = {name: each.detach().requires_grad_() for name, each in theta.items()}
+            for _ in range(self.inner):
+                slopes = torch.autograd.grad(loss(ahead, noisy, own).mean(), list(ahead.values()))
+                ahead = {
+                    name: (each - self.inner_rate * slope).detach().requires_grad_()
+                    for (name, each), slope in zip(ahead.items(), slopes, strict=True)
+                }
+            everything = [*leader.parameters(), *theta.values()]
+            made = (clean + leader(clean) / 255).clamp(0, 1)
+            learned = loss(theta, made, own).mean()
+            gap = learned - loss({name: each.detach() for name, each in ahead.items()}, made, own).mean()
+            hurt = -loss(theta, clean, own).clamp(max=self.ceiling).mean()
+            if not (torch.isfinite(gap) and torch.isfinite(hurt)):
+                raise TrainingDivergedError("the generator's game diverged; lower learning_rate or inner_rate")
+            toward = torch.autograd.grad(hurt, everything, allow_unused=True, retain_graph=True)
+            closer = torch.autograd.grad(gap, everything, allow_unused=True)
+            weight = _multiplier(toward, closer, self.barrier)
+            for parameter, one, two in zip(everything, toward, closer, strict=True):
+                parts = [part for part in (one, None if two is None else weight * two) if part is not None]
+                parameter.grad = sum(parts[1:], parts[0]) if parts else None
+            adam.step()
+            sgd.step()
+            note = f"loss {learned.item():.2f} on its noise, {-hurt.item():.2f} clean"
+            report(Progress(done=number + 1, total=self.steps, note=note))
+        arrays = {name: each.astype(np.float32) for name, each in leader.arrays().items()}
+        return Network(epsilon=int(self.epsilon), **arrays, **{**origin, "index": Network.ANY})
+
+
+def _multiplier(toward: tuple[Tensor | None, ...], closer: tuple[Tensor | None, ...], barrier: float) -> float:
+    """Return λ = max((η ‖∇q‖² - ⟨∇f, ∇q⟩) / ‖∇q‖², 0)."""
+    size = sum(float(each.square().sum()) for each in closer if each is not None)
+    along = sum(
+        float((one * two).sum()) for one, two in zip(toward, closer, strict=True) if one is not None and two is not None
+    )
+    return max((barrier * size - along) / max(size, 1e-12), 0.0)

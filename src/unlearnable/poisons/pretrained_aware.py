@@ -1,0 +1,139 @@
+"""Noise for exploiters who start from a trained network: it binds images to a wrong label."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, RealLevels, Report, Scope
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import AdditivePoison
+from unlearnable.poisons._bilevel import Batches, perturbed
+from unlearnable.training.loader import to_unit
+from unlearnable.training.pretraining import backbone, require_source
+
+HEAD_STEPS, HEAD_RATE = 100, 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedAware(AdditivePoison):
+    """Class-wise noise that still says a wrong label after a step of learning the right one (BAIT).
+
+    min_{‖δ_y‖∞ ≤ ε} L(f_{θ'}(x + δ_y), j(y)), θ' = θ - η ∇_θ L(f_θ(x + δ_y), y), f a pre-trained network with a linear
+    layer fitted on the clean images. The wrong label j goes from hard to easy: first the class most like y, then a
+    random one, last the one least like y.
+
+    Source: Li, Xu, Cai, Fang, Wu, Lao, Ling, Wang, When Priors Backfire: On the Vulnerability of Unlearnable Examples
+    to Pretraining, ICLR 2026 (Apache-2.0; from the description). An ImageNet ResNet-18 there.
+    Differs from the paper: the network is one trained here on CIFAR-100 classes, or EfficientNet-Lite0; θ starts anew
+    at every step of δ, so one step is unrolled and none is kept; steps take the sign of the summed gradient.
+
+    Args:
+        source: the trained network: `cifar100`, or `imagenet` (extra `pretrained`).
+        steps: steps on δ.
+        step: size of a sign step in levels; by default ε / 10.
+        inner_rate: η.
+        batch_size: images a step.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "pretrained-aware"
+    scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    citation: ClassVar[str] = """@inproceedings{li2026priors,
+  title = {When Priors Backfire: On the Vulnerability of Unlearnable Examples to Pretraining},
+  author = {Li, Zhihao and Xu, Gezheng and Cai, Jiale and Fang, Ruiyi and Wu, Di and Lao, Qicheng and Ling, Charles and
+    Wang, Boyu},
+  booktitle = {ICLR},
+  year = {2026}
+}"""
+
+    source: str = "cifar100"
+    steps: int = 120
+    step: float | None = None
+    inner_rate: float = 0.1
+    batch_size: int = 250
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_source(self.source)
+        if self.steps < 1 or self.batch_size < 2:
+            raise ValueError("steps must be at least 1 and batch_size at least 2")
+        if not self.inner_rate > 0 or (self.step is not None and not self.step > 0):
+            raise ValueError("inner_rate and step must be positive")
+
+    def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
+        """Fit a last layer, then step through one unrolled step of fine-tuning (levels)."""
+        images = runtime.images(data.pixels)
+        labels = torch.from_numpy(data.labels).to(runtime.device)
+        classes = len(data.classes)
+        features, width = backbone(self.source, runtime)
+        model = nn.Sequential(features, nn.Linear(width, classes, device=runtime.device)).eval()
+        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
+        _fit_head(model, images, labels, batches, runtime)
+        likeness = _likeness(model, images, labels, classes, runtime)
+        draws = runtime.generator("targets")
+        weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
+        levels = torch.zeros(classes, *images.shape[1:], device=runtime.device)
+        size = self.epsilon / 10 if self.step is None else self.step
+        for number in range(self.steps):
+            rows = batches.next().to(runtime.device)
+            own = labels[rows]
+            wrong = wrong_labels(likeness, 3 * number // self.steps, draws)[own]
+            levels.requires_grad_()
+            seen = perturbed(images[rows], levels.index_select(0, own))
+            # float32: the step is differentiated twice
+            right = F.cross_entropy(torch.func.functional_call(model, weights, (seen,)).float(), own)
+            slopes = torch.autograd.grad(right, list(weights.values()), create_graph=True, allow_unused=True)
+            moved = {
+                name: each if slope is None else each - self.inner_rate * slope
+                for (name, each), slope in zip(weights.items(), slopes, strict=True)
+            }
+            loss = F.cross_entropy(torch.func.functional_call(model, moved, (seen,)).float(), wrong)
+            (gradient,) = torch.autograd.grad(loss, levels)
+            levels = (levels.detach() - size * gradient.sign()).clamp(-self.epsilon, self.epsilon)
+            report(Progress(done=number + 1, total=self.steps, note=f"loss {loss.item():.2f}"))
+        return levels.cpu().numpy()
+
+
+def _fit_head(model: nn.Module, images: Tensor, labels: Tensor, batches: Batches, runtime: Runtime) -> None:
+    assert isinstance(model, nn.Sequential)
+    features, head = model
+    optimiser = torch.optim.Adam(head.parameters(), lr=HEAD_RATE)
+    for _ in range(HEAD_STEPS):
+        rows = batches.next().to(runtime.device)
+        with torch.no_grad(), runtime.autocast():
+            found = features(to_unit(images[rows]))
+        loss = F.cross_entropy(head(found.float()), labels[rows])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+
+@torch.no_grad()
+def _likeness(model: nn.Module, images: Tensor, labels: Tensor, classes: int, runtime: Runtime) -> Float[Tensor, "k k"]:
+    """Return the mean probability that images of [true class] are given to [class]."""
+    sums = torch.zeros(classes, classes, device=runtime.device)
+    for rows in torch.split(torch.arange(len(images)), 500):
+        with runtime.autocast():
+            logits = model(to_unit(images[rows]))
+        sums.index_add_(0, labels[rows], logits.float().softmax(1))
+    return sums / torch.bincount(labels, minlength=classes).clamp(min=1)[:, None]
+
+
+def wrong_labels(likeness: Float[Tensor, "k k"], stage: int, draws: torch.Generator) -> Int64[Tensor, " k"]:
+    """Return a wrong label for each class: the most like it (stage 0), any (1), or the least like it (2)."""
+    classes = len(likeness)
+    itself = torch.eye(classes, dtype=torch.bool, device=likeness.device)
+    if stage == 0:
+        return likeness.masked_fill(itself, -torch.inf).argmax(1)
+    if stage == 1:
+        away = torch.randint(1, classes, (classes,), generator=draws).to(likeness.device)
+        return (torch.arange(classes, device=likeness.device) + away) % classes
+    return likeness.masked_fill(itself, torch.inf).argmin(1)

@@ -18,6 +18,7 @@ from unlearnable.poisons.autoregressive import Autoregressive
 from unlearnable.poisons.clusters import Clusters
 from unlearnable.poisons.contrastive import Contrastive
 from unlearnable.poisons.convolution import Convolution
+from unlearnable.poisons.deep_confuse import DeepConfuse
 from unlearnable.poisons.entangled import Entangled
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
@@ -74,6 +75,7 @@ OTHERS: dict[str, AnyPoison] = {
     "neural tangent": NeuralTangent(),
     "pretrained-aware": PretrainedAware(),
     "generator": GeneratorNoise(),
+    "deep-confuse": DeepConfuse(),
 }
 """Every other method of the registry, each with its own defaults."""
 

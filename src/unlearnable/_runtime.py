@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from unlearnable import __version__
+from unlearnable._scratch import IN_MEMORY
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -57,7 +58,9 @@ class Runtime:
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
 
     def images(self, pixels: UInt8[np.ndarray, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
-        """Move stored pixels to the device, channels last, still 8-bit."""
+        """Move stored pixels to the device, channels last, still 8-bit; many stay where they are on a CPU."""
+        if self.device.type == "cpu" and pixels.nbytes > IN_MEMORY:
+            return torch.from_numpy(np.ascontiguousarray(pixels))
         tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
         return tensor.contiguous(memory_format=torch.channels_last)
 

@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from unlearnable._scratch import scratch
 from unlearnable._types import Levels, Norm, RealLevels
 
 PART_VALUES = 8_000_000
@@ -61,7 +62,7 @@ class Budget:
         Raises:
             ValueError: a value is not finite.
         """
-        whole = np.empty(levels.shape, dtype=np.int8)
+        whole: Levels = scratch(levels.shape, np.int8)
         for rows in _parts(levels):
             whole[rows] = self._quantised(levels[rows])
         return whole

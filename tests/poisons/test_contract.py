@@ -33,6 +33,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 2, "batch_size": 16},
     "pretrained-aware": {"source": "imagenet", "steps": 3, "batch_size": 16},
     "generator": {"steps": 3, "inner": 1, "batch_size": 16},
+    "deep-confuse": {"rounds": 2, "path": 2, "batch_size": 16},
     "neural-tangent": {"block": 20, "steps": 2, "time": 4},
     "paired-error-min": {"steps": 4, "variants": 2, "batch_size": 16},
     "slots": {"steps": 4, "batch_size": 16},

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, final, get_args, runtime_ch
 import numpy as np
 from jaxtyping import Int, Shaped
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_safetensors
+from safetensors.numpy import save_file
 
 from unlearnable._types import Labels, Parameters, Pixels, Scope
 
@@ -191,7 +191,7 @@ class Stored(ABC):
         digest = hashlib.blake2b(digest_size=16)
         for _, array in sorted(self.arrays().items()):
             digest.update(json.dumps([list(array.shape), self.scope, list(self.index)]).encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
     @final
@@ -215,11 +215,10 @@ class Stored(ABC):
         # one metadata entry: safetensors writes several in a random order, and the same noise must be the same bytes
         metadata = {HEADER: json.dumps(header, sort_keys=True)}
         arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays().items()}
-        content = to_safetensors({**arrays, "index": names}, metadata=metadata)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            temporary.write_bytes(content)
+            save_file({**arrays, "index": names}, temporary, metadata=metadata)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

@@ -6,9 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int
 
+from unlearnable._scratch import scratch
 from unlearnable._types import Levels, Parameters, Pixels
 from unlearnable.budget import Budget
 from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
+
+PART = 4096
+"""Images that δ is added to at once."""
 
 
 def add_levels(pixels: Pixels, levels: Int[np.ndarray, "..."]) -> Pixels:
@@ -77,4 +81,9 @@ class Additive(Stored):
             ValueError: the images' shape is not the bank's.
         """
         self.require_shape(self.bank.shape[1:], data)
-        return data.with_pixels(add_levels(data.pixels, self.bank[self.where(data)]))
+        rows = self.where(data)
+        made = scratch(data.pixels.shape, np.uint8)
+        for start in range(0, len(rows), PART):
+            part = slice(start, start + PART)
+            made[part] = add_levels(data.pixels[part], self.bank[rows[part]])
+        return data.with_pixels(made)

@@ -13,7 +13,7 @@ from unlearnable.perturbation.additive import add_levels
 PART = 1000
 """Images that go through the network at once."""
 
-Weights = Float32[np.ndarray, "1 out in s s"]
+Weights = Float32[np.ndarray, "1 _ _ 3 3"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -101,6 +101,10 @@ POISONS = Registry(
             "unlearnable.poisons.generator:GeneratorNoise",
             "a network that protects a new image in one pass (Liu et al. 2024, GUE)",
         ),
+        "deep-confuse": Entry(
+            "unlearnable.poisons.deep_confuse:DeepConfuse",
+            "a network taught by one step of learning from its noise (Feng et al. 2019)",
+        ),
         "resilient-error-min": Entry(
             "unlearnable.poisons.resilient_error_min:ResilientErrorMin",
             "error-min searched through JPEG, grey and blur (ours)",

@@ -13,7 +13,15 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
-from unlearnable.poisons._bilevel import Batches, Frozen, model_step, perturbed, smoothed, surrogate_optimiser
+from unlearnable.poisons._bilevel import (
+    Batches,
+    Frozen,
+    model_step,
+    noise_store,
+    perturbed,
+    smoothed,
+    surrogate_optimiser,
+)
 from unlearnable.poisons._checkpoint import (
     drawn,
     momenta,
@@ -153,7 +161,7 @@ class Alternating(AdditivePoison):
         views = runtime.generator("views")
         by_class = self.scope == "class-wise"
         count = len(data.classes) if by_class else len(images)
-        levels = torch.zeros(count, *images.shape[1:], dtype=torch.float16, device=runtime.device)
+        levels = noise_store((count, *images.shape[1:]), runtime)
         if self.starts_random:
             levels.uniform_(-self.epsilon, self.epsilon)
         errors = [1.0] * len(models)
@@ -165,7 +173,8 @@ class Alternating(AdditivePoison):
             restore_momenta(optimisers, saved)
             restore_drawn(generators, saved)
             batches.restore(saved)
-            levels, errors = saved["levels"].to(runtime.device), saved["errors"].tolist()
+            levels.copy_(saved["levels"])
+            errors = saved["errors"].tolist()
             begun = int(saved["rounds"])
         for number in range(begun, self.rounds):
             turn = number % len(models)

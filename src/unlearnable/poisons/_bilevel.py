@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable.training import TrainingDivergedError
 from unlearnable.training.pgd import sign_steps
 
@@ -105,6 +107,13 @@ def noise_steps(
         return smoothed(torch.autograd.grad(loss, delta)[0], cycles)
 
     return sign_steps(levels, gradient, epsilon=epsilon, step=-step, steps=steps), wrong[-1]
+
+
+def noise_store(shape: tuple[int, ...], runtime: Runtime) -> Float[Tensor, "m c h w"]:
+    """Return zeros in half precision for δ: on the device, or outside memory if there are many on a CPU."""
+    if runtime.device.type != "cpu":
+        return torch.zeros(shape, dtype=torch.float16, device=runtime.device)
+    return torch.from_numpy(scratch(tuple(shape), np.float16))
 
 
 class Frozen:

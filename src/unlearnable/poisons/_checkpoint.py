@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 KEY = "search"
@@ -55,10 +55,10 @@ class Checkpoint:
         """Write the file, whole or not at all."""
         if self.path is None:
             return
-        content = save({name: each.detach().cpu().contiguous() for name, each in tensors.items()}, {KEY: self.key})
+        kept = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         try:
-            temporary.write_bytes(content)
+            save_file(kept, temporary, {KEY: self.key})
             temporary.replace(self.path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,10 +1,15 @@
 """The network that makes noise from an image, to be trained; `perturbation.Network` is what is stored of it."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from unlearnable.perturbation import Network
+from unlearnable.poisons._base import Origin
 
 HIDDEN, LOW = 16, 32
 
@@ -24,6 +29,9 @@ class Generator(nn.Module):
         self.second = nn.Conv2d(HIDDEN, LOW, 3, bias=False)
         self.third = nn.Conv2d(HIDDEN + LOW, HIDDEN, 3, bias=False)
         self.fourth = nn.Conv2d(HIDDEN, channels, 3, bias=False)
+        # torch's own start gives noise of a tenth of a level, which is rounded to nothing
+        for layer in (self.first, self.second, self.third, self.fourth):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """Return δ in levels for images in [0, 1]."""
@@ -33,6 +41,11 @@ class Generator(nn.Module):
         low = F.relu(self.second(_padded(F.avg_pool2d(even, 2))))
         joined = torch.cat([full, F.interpolate(low, scale_factor=2, mode="nearest")[:, :, :height, :width]], dim=1)
         return self.epsilon * torch.tanh(self.fourth(_padded(F.relu(self.third(_padded(joined))))))
+
+    def stored(self, origin: Origin) -> Network:
+        """Return what is kept of it; ε must be whole."""
+        fields: dict[str, Any] = {**origin, **self.arrays(), "index": Network.ANY, "epsilon": int(self.epsilon)}
+        return Network(**fields)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights as `perturbation.Network` takes them."""

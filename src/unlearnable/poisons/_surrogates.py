@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._bilevel import Batches, perturbed
+from unlearnable.poisons._bilevel import Batches, noise_store, perturbed
 from unlearnable.poisons._checkpoint import Checkpoint, restore_weights, weights
 from unlearnable.poisons._views import moved
 from unlearnable.training import fit, recipe
@@ -178,12 +178,13 @@ def searched(
     """
     keep_memory()
     images = runtime.images(data.pixels)
-    levels = torch.zeros(images.shape, dtype=torch.float16)
+    levels = noise_store(data.pixels.shape, replace(runtime, device=torch.device("cpu")))
     batches = Batches(len(images), batch_size, runtime.generator("batches"))
     generator = runtime.generator("views")
     saved, begun = checkpoint.load(), 0
     if "levels" in saved:
-        levels, begun = saved["levels"], int(saved["batches"])
+        levels.copy_(saved["levels"])
+        begun = int(saved["batches"])
         generator.set_state(saved["random.views"])
     for model in models:
         model.eval().requires_grad_(False)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable._types import Norm, Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
@@ -70,7 +71,7 @@ class Autoregressive(AdditivePoison):
         generator = np.random.default_rng([self.seed, 0xA2])
         channels, height, width = data.pixels.shape[1:]
         processes = self._processes(len(data.classes), channels, generator)
-        levels = np.empty(data.pixels.shape, dtype=np.float32)
+        levels = scratch(data.pixels.shape, np.float16)
         for start in range(0, len(data), PART):
             labels = data.labels[start : start + PART]
             shape = (height + self.border, width + self.border, len(labels) * channels)

@@ -12,7 +12,7 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
-from unlearnable.poisons._bilevel import Batches, Frozen, noise_steps, perturbed
+from unlearnable.poisons._bilevel import Batches, Frozen, noise_steps, noise_store, perturbed
 from unlearnable.poisons._surrogates import phases, trained
 
 
@@ -74,7 +74,7 @@ class ErrorMax(AdditivePoison):
         labels = torch.from_numpy(data.labels).to(runtime.device)
         by_class = self.scope == "class-wise"
         rows = len(data.classes) if by_class else len(data)
-        levels = torch.zeros(rows, *images.shape[1:], dtype=torch.float16, device=runtime.device)
+        levels = noise_store((rows, *images.shape[1:]), runtime)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         ascend = self._ascend_classes if by_class else self._ascend_images
         told = next(parts)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -95,7 +94,7 @@ class GeneratorNoise(Poison[Network]):
         labels = torch.from_numpy(data.labels).to(runtime.device)
         leader = runtime.to(Generator(images.shape[1], float(self.epsilon)))
         follower = build(self.surrogate, images, len(data.classes), runtime).train()
-        theta = {name: each for name, each in follower.named_parameters() if each.requires_grad}
+        theta: dict[str, Tensor] = {name: each for name, each in follower.named_parameters() if each.requires_grad}
         adam = torch.optim.Adam(leader.parameters(), lr=self.learning_rate)
         sgd = torch.optim.SGD(theta.values(), lr=self.follower_rate, momentum=0.9)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
@@ -134,8 +133,7 @@ class GeneratorNoise(Poison[Network]):
             sgd.step()
             note = f"loss {learned.item():.2f} on its noise, {-hurt.item():.2f} clean"
             report(Progress(done=number + 1, total=self.steps, note=note))
-        arrays = {name: each.astype(np.float32) for name, each in leader.arrays().items()}
-        return Network(epsilon=int(self.epsilon), **arrays, **{**origin, "index": Network.ANY})
+        return leader.stored(origin)
 
 
 def _multiplier(toward: tuple[Tensor | None, ...], closer: tuple[Tensor | None, ...], barrier: float) -> float:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
@@ -90,7 +92,7 @@ class InducedLinearity(AdditivePoison):
         # one matrix from here on: the two layers are only how it was trained
         matrix = (last.weight @ first.weight).detach()
         generator = runtime.generator("start")
-        levels = torch.empty(images.shape, dtype=torch.float16)
+        levels = torch.from_numpy(scratch(data.pixels.shape, np.float16))
         size = self.step or self.epsilon / 10
         for rows in batches.sweep():
             start = torch.empty(len(rows), *images.shape[1:]).uniform_(-self.epsilon, self.epsilon, generator=generator)

@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
@@ -69,7 +71,7 @@ class NeuralTangent(AdditivePoison):
         targets = (targets - 1 / len(data.classes)).to(runtime.device)
         order = torch.randperm(len(data), generator=runtime.generator("blocks")).to(runtime.device)
         parts = order.tensor_split(max(1, round(len(data) / self.block)))
-        levels = torch.zeros(images.shape, dtype=torch.float16)
+        levels = torch.from_numpy(scratch(data.pixels.shape, np.float16))
         for number, rows in enumerate(parts):
             # with one block the images themselves, clean, are what it is to be wrong about
             others = parts[(number + 1) % len(parts)]

@@ -1,0 +1,137 @@
+"""DeepConfuse: a generator taught by what one step of learning from its noise does to clean images."""
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, Report, Scope
+from unlearnable.imageset import ImageSet
+from unlearnable.perturbation import Network
+from unlearnable.poisons._base import Origin, Poison
+from unlearnable.poisons._bilevel import Batches, model_step, surrogate_optimiser
+from unlearnable.poisons._generator import Generator
+from unlearnable.training import TrainingDivergedError
+from unlearnable.training.fit import build
+from unlearnable.training.loader import to_unit
+from unlearnable.training.memory import keep_memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepConfuse(Poison[Network]):
+    """A generator whose noise, learned from, makes a network wrong about clean images.
+
+    max_ω Σ_t L(f_{θ_t'}(x), y), θ_t' = θ_t - α ∇_θ L(f_{θ_t}(x + G_ω(x)), y), along the path θ_t of a network that is
+    trained on the noise of the generator as it was before; a round is one such path from fresh weights.
+
+    A new image is protected by one pass through G: it needs no search and no label.
+
+    Source: Feng, Cai, Zhou, Learning to Confuse: Generating Training Time Adversarial Data with Auto-Encoder, NeurIPS
+    2019 (its code is for academic use; from the equations). Days on a GPU there.
+    Differs from the paper: G is small, so that numpy applies it; a small network; fewer rounds; the loss of clean
+    images is cut at `ceiling`.
+
+    Args:
+        epsilon: ε in whole levels.
+        surrogate: architecture of f_θ, a name in `models.ARCHITECTURES`.
+        rounds: paths.
+        path: steps of each.
+        virtual_rate: α.
+        learning_rate: of ω (Adam).
+        model_rate: of θ (SGD).
+        ceiling: largest loss of a clean image that still counts.
+        batch_size: images a step.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    method: ClassVar[str] = "deep-confuse"
+    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    citation: ClassVar[str] = """@inproceedings{feng2019learning,
+  title = {Learning to Confuse: Generating Training Time Adversarial Data with Auto-Encoder},
+  author = {Feng, Ji and Cai, Qi-Zhi and Zhou, Zhi-Hua},
+  booktitle = {NeurIPS},
+  year = {2019}
+}"""
+
+    scope: Scope = "sample-wise"
+    epsilon: int = 8
+    surrogate: str = "fast-small"
+    rounds: int = 8
+    path: int = 30
+    virtual_rate: float = 0.1
+    learning_rate: float = 1e-3
+    model_rate: float = 0.1
+    ceiling: float = 5.0
+    batch_size: int = 250
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.epsilon <= 127 or int(self.epsilon) != self.epsilon:
+            raise ValueError(f"epsilon must be 1..127 whole pixel levels; got {self.epsilon!r}")
+        if min(self.rounds, self.path) < 1 or self.batch_size < 2:
+            raise ValueError("rounds and path must be at least 1 and batch_size at least 2")
+        if not min(self.virtual_rate, self.learning_rate, self.model_rate, self.ceiling) > 0:
+            raise ValueError("virtual_rate, learning_rate, model_rate and ceiling must be positive")
+
+    @classmethod
+    def bound(cls) -> str:
+        """Name the norm."""
+        return "linf"
+
+    def make(self, data: ImageSet, runtime: Runtime, report: Report, origin: Origin) -> Network:
+        """Walk the paths, and keep the generator."""
+        keep_memory()
+        images = runtime.images(data.pixels)
+        labels = torch.from_numpy(data.labels).to(runtime.device)
+        generator = runtime.to(Generator(images.shape[1], float(self.epsilon)))
+        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
+        for number in range(self.rounds):
+            taught = copy.deepcopy(generator)
+            adam = torch.optim.Adam(taught.parameters(), lr=self.learning_rate)
+            model = build(self.surrogate, images, len(data.classes), runtime)
+            optimiser = surrogate_optimiser(model, self.model_rate)
+            for turn in range(self.path):
+                rows, others = batches.next().to(runtime.device), batches.next().to(runtime.device)
+                clean = to_unit(images[rows])
+                hurt = self._after_a_step(model, _with(taught, clean), labels[rows], images[others], labels[others])
+                if not torch.isfinite(hurt):
+                    raise TrainingDivergedError("the generator diverged; lower learning_rate or virtual_rate")
+                adam.zero_grad(set_to_none=True)
+                for parameter, slope in zip(
+                    taught.parameters(), torch.autograd.grad(-hurt, list(taught.parameters())), strict=True
+                ):
+                    parameter.grad = slope
+                adam.step()
+                with torch.no_grad():
+                    noisy = _with(generator, clean)
+                model_step(model, optimiser, noisy, labels[rows], runtime)
+                done = number * self.path + turn + 1
+                report(Progress(done=done, total=self.rounds * self.path, note=f"clean loss {hurt.item():.2f}"))
+            generator = taught
+        return generator.stored(origin)
+
+    def _after_a_step(
+        self, model: torch.nn.Module, noisy: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor
+    ) -> Tensor:
+        """Return the loss of clean images after one step of learning from noisy ones, with gradients to the noise."""
+        model.train()
+        theta: dict[str, Tensor] = {name: each for name, each in model.named_parameters() if each.requires_grad}
+        # float32: the step is differentiated
+        loss = F.cross_entropy(torch.func.functional_call(model, theta, (noisy,)), labels)
+        slopes = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
+        moved = {
+            name: each - self.virtual_rate * slope for (name, each), slope in zip(theta.items(), slopes, strict=True)
+        }
+        logits = torch.func.functional_call(model, moved, (to_unit(others),))
+        return F.cross_entropy(logits, other_labels, reduction="none").clamp(max=self.ceiling).mean()
+
+
+def _with(generator: Generator, images: Tensor) -> Tensor:
+    return (images + generator(images) / 255).clamp(0, 1).contiguous(memory_format=torch.channels_last)

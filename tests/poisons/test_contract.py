@@ -31,7 +31,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "contrastive": ALTERNATING,
     "transferable": ALTERNATING,
     "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 2, "batch_size": 16},
-    "pretrained-aware": {"source": "imagenet", "steps": 3, "batch_size": 16},
+    "pretrained-aware": {"source": "imagenet", "steps": 1, "batch_size": 8},
     "generator": {"steps": 3, "inner": 1, "batch_size": 16},
     "deep-confuse": {"rounds": 2, "path": 2, "batch_size": 16},
     "neural-tangent": {"block": 20, "steps": 2, "time": 4},
@@ -43,7 +43,7 @@ QUICK: dict[str, dict[str, Any]] = {
 CASES = [(name, scope) for name in POISONS for scope in POISONS.get(name).scopes]
 
 
-def images(count: int = 40, size: int = 16, channels: int = 3, classes: int = 4) -> ImageSet:
+def images(count: int = 32, size: int = 8, channels: int = 3, classes: int = 4) -> ImageSet:
     generator = np.random.default_rng(0)
     labels = generator.permutation(np.arange(count, dtype=np.int64) % classes)
     return ImageSet(

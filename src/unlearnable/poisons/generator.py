@@ -1,5 +1,6 @@
 """Noise from a generator: a game between the network that makes the noise and the one that learns from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from unlearnable._types import Progress, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
 from unlearnable.poisons._base import Origin, Poison
-from unlearnable.poisons._bilevel import Batches
+from unlearnable.poisons._bilevel import GRADIENT_CLIP, Batches
 from unlearnable.poisons._generator import Generator
 from unlearnable.training import TrainingDivergedError
 from unlearnable.training.fit import build
@@ -33,7 +34,7 @@ class GeneratorNoise(Poison[Network]):
     Source: Liu, Wang, Gao, Game-Theoretic Unlearnable Example Generator, AAAI 2024 (its code has no licence; from the
     equations); BOME: Ye, Liu, Wright, Stone, Liu, NeurIPS 2022.
     Differs from the paper: G is small, so that numpy applies it; the loss of clean images is bounded by cutting it at
-    `ceiling`; a small follower; fewer steps.
+    `ceiling`, and gradients are clipped; a small follower; fewer steps.
 
     Args:
         epsilon: ε in whole levels.
@@ -111,7 +112,7 @@ class GeneratorNoise(Poison[Network]):
                 noisy = (clean + leader(clean) / 255).clamp(0, 1)
             ahead = {name: each.detach().requires_grad_() for name, each in theta.items()}
             for _ in range(self.inner):
-                slopes = torch.autograd.grad(loss(ahead, noisy, own).mean(), list(ahead.values()))
+                slopes = _clipped(torch.autograd.grad(loss(ahead, noisy, own).mean(), list(ahead.values())))
                 ahead = {
                     name: (each - self.inner_rate * slope).detach().requires_grad_()
                     for (name, each), slope in zip(ahead.items(), slopes, strict=True)
@@ -129,11 +130,17 @@ class GeneratorNoise(Poison[Network]):
             for parameter, one, two in zip(everything, toward, closer, strict=True):
                 parts = [part for part in (one, None if two is None else weight * two) if part is not None]
                 parameter.grad = sum(parts[1:], parts[0]) if parts else None
+            torch.nn.utils.clip_grad_norm_(everything, GRADIENT_CLIP)
             adam.step()
             sgd.step()
             note = f"loss {learned.item():.2f} on its noise, {-hurt.item():.2f} clean"
             report(Progress(done=number + 1, total=self.steps, note=note))
         return leader.stored(origin)
+
+
+def _clipped(slopes: Sequence[Tensor]) -> list[Tensor]:
+    size = torch.stack([each.square().sum() for each in slopes]).sum().sqrt()
+    return [each * (GRADIENT_CLIP / size.clamp(min=GRADIENT_CLIP)) for each in slopes]
 
 
 def _multiplier(toward: tuple[Tensor | None, ...], closer: tuple[Tensor | None, ...], barrier: float) -> float:

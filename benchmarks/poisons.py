@@ -1,6 +1,6 @@
 """What each poison costs: image-gradients, seconds and memory for a whole data set.
 
-OMP_NUM_THREADS=2 python -m benchmarks.poisons                  # 50,000 CIFAR-10 images; an hour on two idle cores
+OMP_NUM_THREADS=2 python -m benchmarks.poisons                  # 50,000 CIFAR-10 images, on an idle machine
 python -m benchmarks.poisons --per-class 1000 --methods pil lsp # some methods, fewer images
 
 One JSON per method in benchmarks/poisons.json, merged; the report benchmarks/poisons.md is made from it.

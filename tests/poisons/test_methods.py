@@ -24,6 +24,7 @@ from unlearnable.poisons.linearly_separable import LinearlySeparable
 from unlearnable.poisons.mutual_information import contrast
 from unlearnable.poisons.neural_tangent import NeuralTangent, tangent
 from unlearnable.poisons.one_pixel import OnePixel
+from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.pretrained_aware import wrong_labels
 from unlearnable.poisons.transferable import separability
 from unlearnable.training.fit import build
@@ -282,3 +283,14 @@ def test_wrong_labels_go_from_the_most_alike_to_the_least() -> None:
     assert wrong_labels(likeness, 2, draws).tolist() == [2, 0, 0]
     for _ in range(20):
         assert all(wrong != own for own, wrong in enumerate(wrong_labels(likeness, 1, draws).tolist()))
+
+
+def test_paired_noise_is_one_pattern_per_class_with_a_sign_for_each_image() -> None:
+    data = images(count=200, size=8)
+    made = PairedErrorMin(steps=5, batch_size=50, seed=1).craft(data, RUNTIME)
+    for label in range(4):
+        mine = made.bank[data.labels == label].astype(int)
+        signs = [1 if (each == mine[0]).all() else -1 for each in mine]
+        assert all((sign * each == mine[0]).all() for sign, each in zip(signs, mine, strict=True))
+        assert abs(sum(signs)) < 25, "half of fifty, more or less"
+        assert mine[0].any()

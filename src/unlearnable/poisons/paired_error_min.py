@@ -23,12 +23,17 @@ STOP_WINDOW = 20
 class PairedErrorMin(AdditivePoison):
     """Error-minimizing patterns that each image gets with a sign of its own.
 
-    min_θ min_{‖δ‖∞ ≤ ε} E L(f_θ(T(x_i + s_i δ_{y_i, v_i})), y_i), s_i ∈ {-1, 1} and the variant v_i drawn once for each
-    image, T what storing does: nothing, JPEG of a random quality, grey, or half the size and back.
+    min_θ min_{‖δ‖∞ ≤ ε} E L(f_θ(T(x_i + δ_{y_i, v_i})), y_i), the variant v_i drawn once for each image, T what storing
+    does: nothing, JPEG of a random quality, grey, or half the size and back. Published: x_i + s_i δ_{y_i, v_i}, the sign
+    s_i ∈ {-1, 1} drawn for each image.
 
     Class-wise noise is in the class's mean, where a linear classifier finds it and an exploiter projects it out. With
     random signs the mean is nothing; a network still learns the pattern, as two filters. What gives it away is the
     variance of a class along its own patterns (countermeasure `variance-projection`).
+
+    Tried on 5,000 CIFAR-10 images, one seed; best clean test accuracy of `fast-small`, plain, after
+    `orthogonal-projection` and after JPEG 75 (clean: 69.9, 67.2, 66.6): without signs 22.6, 67.6, 28.6; with signs in the
+    published images only 21.7, 22.7, 29.8; with signs in the search too 22.0, 22.2, 37.7.
 
     Source: our own; the joint search is that of `error-min`, class-wise (Huang et al. 2021), of slow changes only.
 
@@ -89,8 +94,7 @@ class PairedErrorMin(AdditivePoison):
         models = [build(name, images, len(data.classes), runtime) for name in self.surrogates]
         optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
         count = len(data.classes) * self.variants
-        # not zero: with random signs that is a saddle, where the gradient of δ is only chance
-        levels = torch.empty(count, *images.shape[1:]).uniform_(-1, 1, generator=drawn).to(runtime.device)
+        levels = torch.zeros(count, *images.shape[1:], device=runtime.device)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         views = runtime.generator("views")
         size = self.epsilon / 10 if self.step is None else self.step
@@ -98,7 +102,7 @@ class PairedErrorMin(AdditivePoison):
         for number in range(1, self.steps + 1):
             rows = batches.next().to(runtime.device)
             levels.requires_grad_()
-            own = levels.index_select(0, pattern[rows]) * sign[rows].view(-1, 1, 1, 1)
+            own = levels.index_select(0, pattern[rows])
             seen = rewritten(perturbed(images[rows], own), self.plain, self.lowest, views)
             turn = number % len(models)
             loss, wrong = model_step(models[turn], optimisers[turn], seen, labels[rows], runtime)

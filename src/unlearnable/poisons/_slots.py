@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from unlearnable._runtime import Runtime
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
+from unlearnable.poisons._views import LUMA
 from unlearnable.training.augment import resized_crop_flip
 from unlearnable.training.fit import build
 
-LUMA = (0.299, 0.587, 0.114)
 WIDTHS = (16, 32, 64, 128)
 PACK_SIZE = 64
 

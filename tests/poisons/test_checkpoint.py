@@ -12,11 +12,25 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons import POISONS, _checkpoint
+from unlearnable.poisons._base import AnyPoison
 from unlearnable.poisons._checkpoint import Checkpoint
 
 RUNTIME = Runtime.auto("cpu")
 SEARCHES: dict[str, dict[str, Any]] = {
     "error-min": {"scope": "sample-wise", "rounds": 4, "model_steps": 3, "noise_steps": 1, "stop_error": 0.0},
+    "error-min, class-wise": {"steps": 30, "stop_error": 0.0},
+    "paired-error-min": {"steps": 30},
+    "error-max": {
+        "scope": "sample-wise",
+        "surrogate_epochs": 2,
+        "rounds": 6,
+        "noise_steps": 1,
+        "epsilon": 1,
+        "step": 0.1,
+    },
+    "generator": {"steps": 20, "inner": 1},
+    "deep-confuse": {"rounds": 6, "path": 2},
+    "neural-tangent": {"block": 8, "steps": 2, "time": 4},
     "stable-error-min": {"rounds": 4, "model_steps": 3, "noise_steps": 1, "attack_steps": 1},
     "targeted": {"surrogate_epochs": 2, "steps": 3},
     "self-ensemble": {"surrogate_epochs": 2, "checkpoints": 2, "steps": 4},
@@ -33,6 +47,13 @@ def images(count: int = 40, size: int = 10, classes: int = 3) -> ImageSet:
     )
 
 
+def crafted(name: str) -> AnyPoison:
+    settings = {"seed": 2, **SEARCHES[name]}
+    if name != "neural-tangent":
+        settings["batch_size"] = 10
+    return POISONS.get(name.split(",")[0])(**settings)
+
+
 class Killed(Exception):
     """What stops a search here."""
 
@@ -43,7 +64,7 @@ def test_a_killed_search_goes_on_to_the_same_noise(
     name: str, after: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
-    data, poison = images(), POISONS.get(name)(batch_size=10, seed=2, **SEARCHES[name])
+    data, poison = images(), crafted(name)
     whole = poison.craft(data, RUNTIME)
     runtime = replace(RUNTIME, checkpoint=tmp_path / "state")
 

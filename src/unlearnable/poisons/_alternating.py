@@ -22,14 +22,7 @@ from unlearnable.poisons._bilevel import (
     smoothed,
     surrogate_optimiser,
 )
-from unlearnable.poisons._checkpoint import (
-    drawn,
-    momenta,
-    restore_drawn,
-    restore_momenta,
-    restore_weights,
-    weights,
-)
+from unlearnable.poisons._checkpoint import State
 from unlearnable.training.fit import build
 from unlearnable.training.memory import keep_memory
 from unlearnable.training.pgd import sign_steps
@@ -166,12 +159,9 @@ class Alternating(AdditivePoison):
             levels.uniform_(-self.epsilon, self.epsilon)
         errors = [1.0] * len(models)
         generators = {"views": views, "batches": batches.generator}
-        checkpoint = self.checkpoint(data, runtime)
-        saved, begun = checkpoint.load(), 0
+        state = State(self.checkpoint(data, runtime), models, optimisers, generators)
+        saved, begun = state.load(), 0
         if saved:
-            restore_weights(models, saved)
-            restore_momenta(optimisers, saved)
-            restore_drawn(generators, saved)
             batches.restore(saved)
             levels.copy_(saved["levels"])
             errors = saved["errors"].tolist()
@@ -209,18 +199,14 @@ class Alternating(AdditivePoison):
             errors[turn] = wrong
             if max(errors) <= self.stop_error:
                 break
-            if checkpoint.due:
-                checkpoint.save(
-                    {
-                        **weights(models),
-                        **momenta(optimisers),
-                        **drawn(generators),
-                        **batches.state(),
-                        "levels": levels,
-                        "errors": torch.tensor(errors, dtype=torch.float64),
-                        "rounds": torch.tensor(number + 1),
-                    }
-                )
+            state.keep(
+                {
+                    **batches.state(),
+                    "levels": levels,
+                    "errors": torch.tensor(errors, dtype=torch.float64),
+                    "rounds": torch.tensor(number + 1),
+                }
+            )
         return levels.cpu().numpy()
 
     def _noise_steps(

@@ -65,6 +65,43 @@ class Checkpoint:
         self.last = time.monotonic()
 
 
+class State:
+    """What a search with networks remembers, saved and put back in one go.
+
+    Args:
+        checkpoint: where.
+        models: their weights and buffers.
+        optimisers: what they remember.
+        generators: by name; that of torch on the CPU is always kept.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        models: Sequence[nn.Module],
+        optimisers: Sequence[torch.optim.Optimizer] = (),
+        generators: Mapping[str, torch.Generator] | None = None,
+    ) -> None:
+        self.checkpoint, self.models, self.optimisers = checkpoint, models, optimisers
+        self.generators = generators or {}
+
+    def load(self) -> dict[str, Tensor]:
+        """Put back everything and return the search's own tensors too; empty if nothing was saved."""
+        saved = self.checkpoint.load()
+        if saved:
+            restore_weights(self.models, saved)
+            restore_momenta(self.optimisers, saved)
+            restore_drawn(self.generators, saved)
+        return saved
+
+    def keep(self, tensors: Mapping[str, Tensor]) -> None:
+        """Save everything with the search's own tensors, if it is time."""
+        if self.checkpoint.due:
+            self.checkpoint.save(
+                {**weights(self.models), **momenta(self.optimisers), **drawn(self.generators), **tensors}
+            )
+
+
 def weights(models: Sequence[nn.Module]) -> dict[str, Tensor]:
     """Return the state of networks as named tensors."""
     return {
@@ -81,24 +118,31 @@ def restore_weights(models: Sequence[nn.Module], saved: Mapping[str, Tensor]) ->
         )
 
 
-def momenta(optimisers: Sequence[torch.optim.SGD]) -> dict[str, Tensor]:
-    """Return the momentum of every parameter that has one."""
+def _slots(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def momenta(optimisers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Return what optimisers remember of every parameter: momentum, and with Adam its moments and steps."""
     return {
-        f"momentum.{place}.{number}": optimiser.state[parameter]["momentum_buffer"]
+        f"momentum.{place}.{number}.{name}": each
         for place, optimiser in enumerate(optimisers)
-        for number, parameter in enumerate(optimiser.param_groups[0]["params"])
-        if optimiser.state.get(parameter, {}).get("momentum_buffer") is not None
+        for number, parameter in enumerate(_slots(optimiser))
+        for name, each in optimiser.state.get(parameter, {}).items()
+        if each is not None
     }
 
 
-def restore_momenta(optimisers: Sequence[torch.optim.SGD], saved: Mapping[str, Tensor]) -> None:
+def restore_momenta(optimisers: Sequence[torch.optim.Optimizer], saved: Mapping[str, Tensor]) -> None:
     """Put back what `momenta` returned."""
     for place, optimiser in enumerate(optimisers):
-        for number, parameter in enumerate(optimiser.param_groups[0]["params"]):
-            momentum = saved.get(f"momentum.{place}.{number}")
-            if momentum is not None:
-                like = torch.empty_like(parameter).copy_(momentum)
-                optimiser.state[parameter]["momentum_buffer"] = like
+        for number, parameter in enumerate(_slots(optimiser)):
+            start = f"momentum.{place}.{number}."
+            for name, each in saved.items():
+                if name.startswith(start):
+                    # laid out as the parameter is, so that sums go in the same order as before
+                    like = torch.empty_like(parameter) if each.shape == parameter.shape else torch.empty_like(each)
+                    optimiser.state[parameter][name.removeprefix(start)] = like.copy_(each)
 
 
 def drawn(generators: Mapping[str, torch.Generator]) -> dict[str, Tensor]:

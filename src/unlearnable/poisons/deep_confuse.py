@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, Report, Scope
+from unlearnable._types import Progress, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
-from unlearnable.poisons._base import Origin, Poison
+from unlearnable.poisons._base import Origin
 from unlearnable.poisons._bilevel import Batches, model_step, surrogate_optimiser
+from unlearnable.poisons._checkpoint import State
+from unlearnable.poisons._generative import Generative
 from unlearnable.poisons._generator import Generator
 from unlearnable.training import TrainingDivergedError
 from unlearnable.training.fit import build
@@ -22,13 +24,11 @@ from unlearnable.training.memory import keep_memory
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepConfuse(Poison[Network]):
+class DeepConfuse(Generative):
     """A generator whose noise, learned from, makes a network wrong about clean images.
 
     max_ω Σ_t L(f_{θ_t'}(x), y), θ_t' = θ_t - α ∇_θ L(f_{θ_t}(x + G_ω(x)), y), along the path θ_t of a network that is
     trained on the noise of the generator as it was before; a round is one such path from fresh weights.
-
-    A new image is protected by one pass through G: it needs no search and no label.
 
     Source: Feng, Cai, Zhou, Learning to Confuse: Generating Training Time Adversarial Data with Auto-Encoder, NeurIPS
     2019 (its code is for academic use; from the equations). Days on a GPU there.
@@ -36,23 +36,16 @@ class DeepConfuse(Poison[Network]):
     images is cut at `ceiling`.
 
     Args:
-        epsilon: ε in whole levels.
-        surrogate: architecture of f_θ, a name in `models.ARCHITECTURES`.
         rounds: paths.
         path: steps of each.
         virtual_rate: α.
-        learning_rate: of ω (Adam).
         model_rate: of θ (SGD).
-        ceiling: largest loss of a clean image that still counts.
-        batch_size: images a step.
 
     Raises:
         ValueError: a setting is out of range.
     """
 
     method: ClassVar[str] = "deep-confuse"
-    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
-    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
     citation: ClassVar[str] = """@inproceedings{feng2019learning,
   title = {Learning to Confuse: Generating Training Time Adversarial Data with Auto-Encoder},
   author = {Feng, Ji and Cai, Qi-Zhi and Zhou, Zhi-Hua},
@@ -60,30 +53,17 @@ class DeepConfuse(Poison[Network]):
   year = {2019}
 }"""
 
-    scope: Scope = "sample-wise"
-    epsilon: int = 8
-    surrogate: str = "fast-small"
     rounds: int = 8
     path: int = 30
     virtual_rate: float = 0.1
-    learning_rate: float = 1e-3
     model_rate: float = 0.1
-    ceiling: float = 5.0
-    batch_size: int = 250
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.epsilon <= 127 or int(self.epsilon) != self.epsilon:
-            raise ValueError(f"epsilon must be 1..127 whole pixel levels; got {self.epsilon!r}")
-        if min(self.rounds, self.path) < 1 or self.batch_size < 2:
-            raise ValueError("rounds and path must be at least 1 and batch_size at least 2")
-        if not min(self.virtual_rate, self.learning_rate, self.model_rate, self.ceiling) > 0:
-            raise ValueError("virtual_rate, learning_rate, model_rate and ceiling must be positive")
-
-    @classmethod
-    def bound(cls) -> str:
-        """Name the norm."""
-        return "linf"
+        if min(self.rounds, self.path) < 1:
+            raise ValueError("rounds and path must be at least 1")
+        if not min(self.virtual_rate, self.model_rate) > 0:
+            raise ValueError("virtual_rate and model_rate must be positive")
 
     def make(self, data: ImageSet, runtime: Runtime, report: Report, origin: Origin) -> Network:
         """Walk the paths, and keep the generator."""
@@ -92,7 +72,12 @@ class DeepConfuse(Poison[Network]):
         labels = torch.from_numpy(data.labels).to(runtime.device)
         generator = runtime.to(Generator(images.shape[1], float(self.epsilon)))
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        for number in range(self.rounds):
+        state = State(self.checkpoint(data, runtime), [generator], generators={"batches": batches.generator})
+        saved, begun = state.load(), 0
+        if saved:
+            batches.restore(saved)
+            begun = int(saved["rounds"])
+        for number in range(begun, self.rounds):
             taught = copy.deepcopy(generator)
             adam = torch.optim.Adam(taught.parameters(), lr=self.learning_rate)
             model = build(self.surrogate, images, len(data.classes), runtime)
@@ -114,7 +99,8 @@ class DeepConfuse(Poison[Network]):
                 model_step(model, optimiser, noisy, labels[rows], runtime)
                 done = number * self.path + turn + 1
                 report(Progress(done=done, total=self.rounds * self.path, note=f"clean loss {hurt.item():.2f}"))
-            generator = taught
+            generator.load_state_dict(taught.state_dict())
+            state.keep({**batches.state(), "rounds": torch.tensor(number + 1)})
         return generator.stored(origin)
 
     def _after_a_step(

@@ -13,7 +13,8 @@ from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, Frozen, noise_steps, noise_store, perturbed
-from unlearnable.poisons._surrogates import phases, trained
+from unlearnable.poisons._checkpoint import weights
+from unlearnable.poisons._surrogates import ensemble, phases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +68,15 @@ class ErrorMax(AdditivePoison):
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Train the surrogate, then ascend (levels)."""
         parts = phases(report, [self.surrogate_epochs, self.rounds])
-        (model,) = trained(
-            data, self.surrogate, runtime, next(parts), epochs=self.surrogate_epochs, batch_size=self.batch_size
+        checkpoint = self.checkpoint(data, runtime)
+        (model,) = ensemble(
+            data,
+            [self.surrogate],
+            runtime,
+            next(parts),
+            checkpoint,
+            epochs=self.surrogate_epochs,
+            batch_size=self.batch_size,
         )
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
@@ -78,12 +86,21 @@ class ErrorMax(AdditivePoison):
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         ascend = self._ascend_classes if by_class else self._ascend_images
         told = next(parts)
+        saved, begun = checkpoint.load(), 0
+        if "levels" in saved:
+            levels.copy_(saved["levels"])
+            batches.restore(saved)
+            batches.generator.set_state(saved["random.batches"])
+            begun = int(saved["rounds"])
         with Frozen(model):
-            for number in range(1, self.rounds + 1):
+            for number in range(begun + 1, self.rounds + 1):
                 error = ascend(model, images, labels, levels, batches, runtime)
                 told(Progress(done=number, total=self.rounds, note=f"error {100 * error:.0f} %"))
                 if error >= self.stop_error:
                     break
+                if checkpoint.due:
+                    drawn = {"random.batches": batches.generator.get_state(), "rounds": torch.tensor(number)}
+                    checkpoint.save({**weights([model]), **batches.state(), **drawn, "levels": levels})
         return levels.cpu().numpy()
 
     def _ascend_classes(

@@ -1,22 +1,16 @@
 """Error-minimizing noise: images a network believes it has already learned."""
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, RealLevels, Report, Scope
+from unlearnable._types import RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._alternating import Alternating
-from unlearnable.poisons._bilevel import Batches, model_step, perturbed, smoothed, surrogate_optimiser
-from unlearnable.training.fit import build
-from unlearnable.training.memory import keep_memory
-
-STOP_WINDOW = 20
-"""Batches over which the class-wise error is averaged before it may stop the search."""
+from unlearnable.poisons._joint import Joint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,31 +111,18 @@ class ErrorMin(Alternating):
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search for δ (levels)."""
-        keep_memory()
-        if self.scope == "class-wise":
-            return self._class_wise(data, runtime, report)
-        return super().run(data, runtime, report)
-
-    def _class_wise(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
-        images = runtime.images(data.pixels)
+        if self.scope == "sample-wise":
+            return super().run(data, runtime, report)
+        search = Joint(
+            networks=self.networks,
+            epsilon=self.epsilon,
+            step=self.step_levels,
+            steps=self.steps,
+            cycles=self.highest,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            stop_error=self.stop_error,
+        )
         labels = torch.from_numpy(data.labels).to(runtime.device)
-        models = [build(name, images, len(data.classes), runtime) for name in self.networks]
-        optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
-        levels = torch.zeros(len(data.classes), *images.shape[1:], device=runtime.device)
-        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        recent: deque[float] = deque(maxlen=STOP_WINDOW)
-        for number in range(1, self.steps + 1):
-            rows = batches.next().to(runtime.device)
-            levels.requires_grad_()
-            # not levels[...]: several threads sum the gradient of that in any order, and one seed is one result
-            batch = perturbed(images[rows], levels.index_select(0, labels[rows]))
-            turn = number % len(models)
-            loss, wrong = model_step(models[turn], optimisers[turn], batch, labels[rows], runtime)
-            assert levels.grad is not None
-            direction = smoothed(levels.grad, self.highest).sign()
-            levels = (levels.detach() - self.step_levels * direction).clamp(-self.epsilon, self.epsilon)
-            report(Progress(done=number, total=self.steps, note=f"loss {loss:.2f}, error {100 * wrong:.0f} %"))
-            recent.append(wrong)
-            if len(recent) == STOP_WINDOW and sum(recent) < self.stop_error * STOP_WINDOW:
-                break
-        return levels.cpu().numpy()
+        checkpoint = self.checkpoint(data, runtime)
+        return search.search(data, labels, len(data.classes), runtime, report, checkpoint).cpu().numpy()

@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, Report, Scope
+from unlearnable._types import Progress, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
-from unlearnable.poisons._base import Origin, Poison
+from unlearnable.poisons._base import Origin
 from unlearnable.poisons._bilevel import GRADIENT_CLIP, Batches
+from unlearnable.poisons._checkpoint import State
+from unlearnable.poisons._generative import Generative
 from unlearnable.poisons._generator import Generator
 from unlearnable.training import TrainingDivergedError
 from unlearnable.training.fit import build
@@ -22,14 +24,12 @@ from unlearnable.training.memory import keep_memory
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorNoise(Poison[Network]):
+class GeneratorNoise(Generative):
     """A generator whose noise makes what is learned from it useless on clean images (GUE).
 
     Leader ω: max L(f_θ(x), y) of clean images; follower θ: min g = L(f_θ(x + G_ω(x)), y). First-order bilevel steps
     (BOME): θ' after `inner` steps of the follower from θ; q = g(ω, θ) - g(ω, θ'); both move along ∇f + λ ∇q, with
     λ = max((η ‖∇q‖² - ⟨∇f, ∇q⟩) / ‖∇q‖², 0), f = -L of clean images.
-
-    A new image is protected by one pass through G: it needs no search and no label.
 
     Source: Liu, Wang, Gao, Game-Theoretic Unlearnable Example Generator, AAAI 2024 (its code has no licence; from the
     equations); BOME: Ye, Liu, Wright, Stone, Liu, NeurIPS 2022.
@@ -37,24 +37,17 @@ class GeneratorNoise(Poison[Network]):
     `ceiling`, and gradients are clipped; a small follower; fewer steps.
 
     Args:
-        epsilon: ε in whole levels.
-        surrogate: architecture of the follower, a name in `models.ARCHITECTURES`.
         steps: steps of both.
         inner: steps of θ' each time.
         inner_rate: of θ', SGD.
-        learning_rate: of ω (Adam).
         follower_rate: of θ (SGD).
         barrier: η.
-        ceiling: largest loss of a clean image that still counts.
-        batch_size: images a step.
 
     Raises:
         ValueError: a setting is out of range.
     """
 
     method: ClassVar[str] = "generator"
-    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
-    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
     citation: ClassVar[str] = """@inproceedings{liu2024game,
   title = {Game-Theoretic Unlearnable Example Generator},
   author = {Liu, Shuang and Wang, Yihan and Gao, Xiao-Shan},
@@ -62,31 +55,18 @@ class GeneratorNoise(Poison[Network]):
   year = {2024}
 }"""
 
-    scope: Scope = "sample-wise"
-    epsilon: int = 8
-    surrogate: str = "fast-small"
     steps: int = 200
     inner: int = 5
     inner_rate: float = 0.1
-    learning_rate: float = 1e-3
     follower_rate: float = 0.1
     barrier: float = 1.5
-    ceiling: float = 5.0
-    batch_size: int = 250
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.epsilon <= 127 or int(self.epsilon) != self.epsilon:
-            raise ValueError(f"epsilon must be 1..127 whole pixel levels; got {self.epsilon!r}")
-        if min(self.steps, self.inner) < 1 or self.batch_size < 2:
-            raise ValueError("steps and inner must be at least 1 and batch_size at least 2")
-        if not min(self.inner_rate, self.learning_rate, self.follower_rate, self.barrier, self.ceiling) > 0:
-            raise ValueError("inner_rate, learning_rate, follower_rate, barrier and ceiling must be positive")
-
-    @classmethod
-    def bound(cls) -> str:
-        """Name the norm."""
-        return "linf"
+        if min(self.steps, self.inner) < 1:
+            raise ValueError("steps and inner must be at least 1")
+        if not min(self.inner_rate, self.follower_rate, self.barrier) > 0:
+            raise ValueError("inner_rate, follower_rate and barrier must be positive")
 
     def make(self, data: ImageSet, runtime: Runtime, report: Report, origin: Origin) -> Network:
         """Play, and keep the generator."""
@@ -105,7 +85,12 @@ class GeneratorNoise(Poison[Network]):
                 logits = torch.func.functional_call(follower, weights, (seen,))
             return F.cross_entropy(logits.float(), own, reduction="none")
 
-        for number in range(self.steps):
+        state = State(self.checkpoint(data, runtime), [leader, follower], [adam, sgd], {"batches": batches.generator})
+        saved, begun = state.load(), 0
+        if saved:
+            batches.restore(saved)
+            begun = int(saved["steps"])
+        for number in range(begun, self.steps):
             rows = batches.next().to(runtime.device)
             clean, own = to_unit(images[rows]), labels[rows]
             with torch.no_grad():
@@ -135,6 +120,7 @@ class GeneratorNoise(Poison[Network]):
             sgd.step()
             note = f"loss {learned.item():.2f} on its noise, {-hurt.item():.2f} clean"
             report(Progress(done=number + 1, total=self.steps, note=note))
+            state.keep({**batches.state(), "steps": torch.tensor(number + 1)})
         return leader.stored(origin)
 
 

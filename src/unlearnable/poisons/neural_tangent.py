@@ -72,7 +72,14 @@ class NeuralTangent(AdditivePoison):
         order = torch.randperm(len(data), generator=runtime.generator("blocks")).to(runtime.device)
         parts = order.tensor_split(max(1, round(len(data) / self.block)))
         levels = torch.from_numpy(scratch(data.pixels.shape, np.float16))
+        checkpoint = self.checkpoint(data, runtime)
+        saved, begun = checkpoint.load(), 0
+        if saved:
+            levels.copy_(saved["levels"])
+            begun = int(saved["blocks"])
         for number, rows in enumerate(parts):
+            if number < begun:
+                continue
             # with one block the images themselves, clean, are what it is to be wrong about
             others = parts[(number + 1) % len(parts)]
             block, seen = images[rows].float() / 255, _flat(images[others].float() / 255)
@@ -89,6 +96,8 @@ class NeuralTangent(AdditivePoison):
             found = sign_steps(start, gradient, epsilon=self.epsilon, step=size, steps=self.steps)
             levels[rows.cpu()] = found.half().cpu()
             report(Progress(done=number + 1, total=len(parts), note="blocks"))
+            if checkpoint.due:
+                checkpoint.save({"levels": levels, "blocks": torch.tensor(number + 1)})
         return levels.numpy()
 
     def predicted(

@@ -1,22 +1,18 @@
 """Paired error-minimizing noise: one pattern per class, added or subtracted at random, so that its mean is nothing."""
 
-from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, RealLevels, Report, Scope
+from unlearnable._types import RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
-from unlearnable.poisons._bilevel import Batches, model_step, perturbed, smoothed, surrogate_optimiser
+from unlearnable.poisons._joint import Joint
 from unlearnable.poisons._views import rewritten
-from unlearnable.training.fit import build
-from unlearnable.training.memory import keep_memory
-
-STOP_WINDOW = 20
-"""Batches over which the error is averaged before it may stop the search."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,33 +76,25 @@ class PairedErrorMin(AdditivePoison):
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search for the patterns, and give every image its own with its sign (levels)."""
-        keep_memory()
-        images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
         drawn = runtime.generator("pairs")
-        variant = torch.randint(self.variants, (len(images),), generator=drawn).to(runtime.device)
-        sign = (2.0 * torch.randint(2, (len(images),), generator=drawn) - 1).to(runtime.device)
-        pattern = labels * self.variants + variant
-        models = [build(name, images, len(data.classes), runtime) for name in self.surrogates]
-        optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
+        variant = torch.randint(self.variants, (len(labels),), generator=drawn).to(runtime.device)
+        sign = (2.0 * torch.randint(2, (len(labels),), generator=drawn) - 1).to(runtime.device)
+        patterns = labels * self.variants + variant
+        search = Joint(
+            networks=self.surrogates,
+            epsilon=self.epsilon,
+            step=self.epsilon / 10 if self.step is None else self.step,
+            steps=self.steps,
+            cycles=self.cycles,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            stop_error=self.stop_error,
+            view=self._stored,
+        )
         count = len(data.classes) * self.variants
-        levels = torch.zeros(count, *images.shape[1:], device=runtime.device)
-        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        views = runtime.generator("views")
-        size = self.epsilon / 10 if self.step is None else self.step
-        recent: deque[float] = deque(maxlen=STOP_WINDOW)
-        for number in range(1, self.steps + 1):
-            rows = batches.next().to(runtime.device)
-            levels.requires_grad_()
-            own = levels.index_select(0, pattern[rows])
-            seen = rewritten(perturbed(images[rows], own), self.plain, self.lowest, views)
-            turn = number % len(models)
-            loss, wrong = model_step(models[turn], optimisers[turn], seen, labels[rows], runtime)
-            assert levels.grad is not None
-            direction = smoothed(levels.grad, self.cycles).sign()
-            levels = (levels.detach() - size * direction).clamp(-self.epsilon, self.epsilon)
-            report(Progress(done=number, total=self.steps, note=f"loss {loss:.2f}, error {100 * wrong:.0f} %"))
-            recent.append(wrong)
-            if len(recent) == STOP_WINDOW and sum(recent) < self.stop_error * STOP_WINDOW:
-                break
-        return (levels[pattern] * sign.view(-1, 1, 1, 1)).cpu().numpy()
+        levels = search.search(data, patterns, count, runtime, report, self.checkpoint(data, runtime))
+        return (levels[patterns] * sign.view(-1, 1, 1, 1)).cpu().numpy()
+
+    def _stored(self, images: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
+        return rewritten(images, self.plain, self.lowest, generator)

@@ -8,14 +8,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable._types import Scope
-from unlearnable.poisons._alternating import Alternating
-from unlearnable.poisons._surrogates import features
-from unlearnable.poisons._views import contrasted
-from unlearnable.training.contrast import nt_xent
+from unlearnable.poisons.contrastive import Contrastive
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transferable(Alternating):
+class Transferable(Contrastive):
     """Noise that makes the contrastive loss small, and whose own vectors cluster by class (TUE).
 
     θ: min L_SimCLR; δ: min over ‖δ‖∞ ≤ ε of w_ssl L_SimCLR(x + δ) + w_csd CSD(δ), CSD the Davies-Bouldin index of the
@@ -47,37 +44,13 @@ class Transferable(Alternating):
 }"""
 
     scope: Scope = "sample-wise"
-    rounds: int = 8
     ssl_weight: float = 1.0
     csd_weight: float = 1.0
-    strength: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"strength must be from 0 to 1; got {self.strength!r}")
         if min(self.ssl_weight, self.csd_weight) < 0 or self.ssl_weight + self.csd_weight == 0:
             raise ValueError("ssl_weight and csd_weight must not be negative, and one must be positive")
-
-    def model_view(
-        self,
-        model: nn.Module,
-        images: Float[Tensor, "b c h w"],
-        labels: Int64[Tensor, " b"],
-        generator: torch.Generator,
-    ) -> Float[Tensor, "v c s s"]:
-        """Two views of every image, the first ones first."""
-        first, second = (contrasted(images, self.strength, generator) for _ in range(2))
-        return torch.cat([first, second])
-
-    noise_view = model_view
-
-    def model_objective(
-        self, model: nn.Module, images: Float[Tensor, "v c h w"], labels: Int64[Tensor, " b"]
-    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
-        """Contrast the views."""
-        found, logits = features(model, images)
-        return nt_xent(found), logits[: len(labels)]
 
     def objective(
         self,

@@ -1,0 +1,99 @@
+"""The joint search of patterns: one backward pass of a batch gives the gradients of θ and of δ."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, Report
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons._bilevel import Batches, model_step, perturbed, smoothed, surrogate_optimiser
+from unlearnable.poisons._checkpoint import Checkpoint, State
+from unlearnable.training.fit import build
+from unlearnable.training.memory import keep_memory
+
+STOP_WINDOW = 20
+"""Batches over which the error is averaged before it may stop the search."""
+
+View = Callable[[Float[Tensor, "b c h w"], torch.Generator], Float[Tensor, "b c h w"]]
+"""What the networks see of x + δ in [0, 1]."""
+
+
+def as_it_is(images: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
+    """See the image itself."""
+    return images
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """min_θ min_{‖δ‖∞ ≤ ε} E L(f_θ(T(x_i + δ_{p_i})), y_i): θ takes an SGD step, δ_p a sign step, from one backward.
+
+    Args:
+        networks: architectures of f_θ that take turns, step by step.
+        epsilon: ε in levels.
+        step: size of a sign step in levels.
+        steps: how many at most.
+        cycles: of δ's gradient, the highest frequency that is used, in cycles per image.
+        batch_size: images a step.
+        learning_rate: of θ.
+        stop_error: stop when the error over the last STOP_WINDOW batches falls below this share; 0 never.
+        view: T.
+    """
+
+    networks: tuple[str, ...]
+    epsilon: float
+    step: float
+    steps: int
+    cycles: float
+    batch_size: int
+    learning_rate: float
+    stop_error: float
+    view: View = as_it_is
+
+    def search(
+        self,
+        data: ImageSet,
+        patterns: Int64[Tensor, " n"],
+        count: int,
+        runtime: Runtime,
+        report: Report,
+        checkpoint: Checkpoint,
+    ) -> Float[Tensor, "m c h w"]:
+        """Return `count` patterns in levels; image i is learned with pattern `patterns[i]`."""
+        keep_memory()
+        images = runtime.images(data.pixels)
+        labels = torch.from_numpy(data.labels).to(runtime.device)
+        models = [build(name, images, len(data.classes), runtime) for name in self.networks]
+        optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
+        levels = torch.zeros(count, *images.shape[1:], device=runtime.device)
+        batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
+        views = runtime.generator("views")
+        state = State(checkpoint, models, optimisers, {"views": views, "batches": batches.generator})
+        recent: deque[float] = deque(maxlen=STOP_WINDOW)
+        saved, begun = state.load(), 0
+        if saved:
+            batches.restore(saved)
+            levels.copy_(saved["levels"])
+            recent.extend(saved["recent"].tolist())
+            begun = int(saved["steps"])
+        for number in range(begun + 1, self.steps + 1):
+            rows = batches.next().to(runtime.device)
+            levels.requires_grad_()
+            # not levels[...]: several threads sum the gradient of that in any order, and one seed is one result
+            seen = self.view(perturbed(images[rows], levels.index_select(0, patterns[rows])), views)
+            turn = number % len(models)
+            loss, wrong = model_step(models[turn], optimisers[turn], seen, labels[rows], runtime)
+            assert levels.grad is not None
+            direction = smoothed(levels.grad, self.cycles).sign()
+            levels = (levels.detach() - self.step * direction).clamp(-self.epsilon, self.epsilon)
+            report(Progress(done=number, total=self.steps, note=f"loss {loss:.2f}, error {100 * wrong:.0f} %"))
+            recent.append(wrong)
+            if len(recent) == STOP_WINDOW and sum(recent) < self.stop_error * STOP_WINDOW:
+                break
+            mistakes = torch.tensor(list(recent), dtype=torch.float64)
+            state.keep({**batches.state(), "levels": levels, "recent": mistakes, "steps": torch.tensor(number)})
+        return levels

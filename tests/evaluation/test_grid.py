@@ -17,11 +17,14 @@ import torch
 
 from unlearnable import ErrorMin, RandomNoise, Runtime
 from unlearnable._types import Progress
+from unlearnable.datasets import load
+from unlearnable.evaluation import grid as grid_module
 from unlearnable.evaluation import trial as trial_module
 from unlearnable.evaluation.grid import Place, Suite, finished, gather, read_records, run
 from unlearnable.evaluation.store import claimed, write_json
 from unlearnable.evaluation.trial import Trial
 from unlearnable.exploiters import countermeasure
+from unlearnable.imageset import ImageSet
 from unlearnable.training.recipes import recipe
 
 RUNTIME = Runtime.auto("cpu")
@@ -288,3 +291,70 @@ def test_only_who_has_clean_images_is_given_any(place: Place) -> None:
 def test_write_json_leaves_no_temporary_file(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"a": 1})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_trial_that_another_suite_has_run_is_not_run_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(suite("none"), place, runtime=RUNTIME)
+    monkeypatch.setattr(Trial, "run", lambda *values, **options: pytest.fail("it ran again"))
+    other = Suite(name="other", trials=(trial(row="y", column="plain"),))
+    (record,) = run(other, place, runtime=RUNTIME)
+    assert (record["row"], record["column"]) == ("y", "plain")
+    fresh = Place(runs=place.runs.parent / "elsewhere", results=place.results)
+    assert len(finished(Suite(name="third", trials=other.trials), fresh)) == 1
+
+
+def test_who_would_wait_for_noise_lets_others_go_first(place: Place) -> None:
+    poisoned = trial(poison=POISON)
+    run(Suite(name="small", trials=(poisoned,)), place, runtime=RUNTIME)
+    (noise,) = place.noises.glob("*.safetensors")
+    assert not poisoned.held_up(place.noises)
+    with claimed(noise.with_suffix(".lock")):
+        assert not poisoned.held_up(place.noises), "it is there"
+        noise.unlink()
+        assert poisoned.held_up(place.noises)
+        assert not trial().held_up(place.noises)
+        assert not replace(poisoned, seed=1).held_up(place.noises)
+        assert grid_module._first_free([poisoned, poisoned, trial()], place.noises) == 2
+    assert not poisoned.held_up(place.noises)
+
+
+def test_only_the_protected_classes_change() -> None:
+    clean, some = trial(), trial(poison=POISON, protected=("3", "7"))
+    assert clean.key != some.key != trial(poison=POISON).key
+    images = load("digits").subset(np.arange(100))
+    noise = POISON.craft(images, RUNTIME)
+    published = some._published(images, noise)
+    changed = (published.pixels != images.pixels).any((1, 2, 3))
+    assert changed.any()
+    assert set(images.labels[changed]) <= {3, 7}
+    assert (published.pixels[changed] == noise.apply(images).pixels[changed]).all()
+    with pytest.raises(ValueError, match="has no class 'horse'; it has 0, 1"):
+        trial(poison=POISON, protected=("horse",))._published(images, noise)
+
+
+def test_noise_made_elsewhere_stands_for_classes_here() -> None:
+    images = load("digits").subset(np.arange(100))
+    noise = POISON.craft(images, RUNTIME)
+    swapped = trial(poison=POISON, standing_for=(("0", "9"), ("1", "8")), protected=("0", "1"))
+    published = swapped._published(images, noise)
+    zero = int(np.flatnonzero(images.labels == 0)[0])
+    moved = np.clip(images.pixels[zero].astype(int) + noise.bank[9], 0, 255)
+    assert (published.pixels[zero] == moved).all()
+    with pytest.raises(ValueError, match="class-wise noise that is added"):
+        swapped._published(images, RandomNoise(scope="sample-wise").craft(images))
+    record = trial(
+        dataset="evaluation.test_grid:fewer_digits",
+        made_on="digits",
+        poison=RandomNoise(scope="sample-wise"),
+        pairs=True,
+    ).run(RUNTIME)
+    assert record["verification"]["protected"]["same"] > 0
+    assert 0 <= record["verification"]["protected"]["auc"] <= 1
+    assert "others" not in record["verification"]
+
+
+def fewer_digits(*, split: str = "train") -> ImageSet:
+    """Load three digits of the ten."""
+    digits = load("digits", split=split)
+    rows = digits.subset(digits.labels < 3)
+    return replace(rows, classes=digits.classes[:3])

@@ -36,6 +36,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "deep-confuse": {"rounds": 2, "path": 2, "batch_size": 16},
     "neural-tangent": {"block": 20, "steps": 2, "time": 4},
     "paired-error-min": {"steps": 4, "variants": 2, "batch_size": 16},
+    "pattern-error-min": {"steps": 4, "patch": 5, "variants": 2, "batch_size": 16},
     "slots": {"steps": 4, "batch_size": 16},
 }
 """Settings that make the search short; methods without an entry run as they are."""

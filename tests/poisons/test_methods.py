@@ -13,11 +13,12 @@ from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
 from unlearnable.poisons._generator import Generator
-from unlearnable.poisons._surrogates import centroids, features
+from unlearnable.poisons._surrogates import centroids
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
 from unlearnable.poisons.clusters import kmeans
 from unlearnable.poisons.convolution import Convolution
+from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
 from unlearnable.poisons.induced_linearity import InducedLinearity
 from unlearnable.poisons.linearly_separable import LinearlySeparable
@@ -25,9 +26,11 @@ from unlearnable.poisons.mutual_information import contrast
 from unlearnable.poisons.neural_tangent import NeuralTangent, tangent
 from unlearnable.poisons.one_pixel import OnePixel
 from unlearnable.poisons.paired_error_min import PairedErrorMin
+from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import wrong_labels
 from unlearnable.poisons.transferable import separability
 from unlearnable.training.fit import build
+from unlearnable.training.pretraining import features
 
 RUNTIME = Runtime.auto("cpu")
 
@@ -294,3 +297,38 @@ def test_paired_noise_is_one_pattern_per_class_with_a_sign_for_each_image() -> N
         assert all((sign * each == mine[0]).all() for sign, each in zip(signs, mine, strict=True))
         assert abs(sum(signs)) < 25, "half of fifty, more or less"
         assert mine[0].any()
+
+
+def test_a_pattern_lies_at_a_place_of_its_own_in_each_image_and_is_of_its_class() -> None:
+    data = images(count=200, size=8)
+    made = PatternErrorMin(patch=3, variants=2, steps=10, batch_size=50, seed=1).craft(data, RUNTIME)
+    shown: dict[int, set[bytes]] = {label: set() for label in range(4)}
+    corners = set()
+    for label, bank in zip(data.labels.tolist(), made.bank, strict=True):
+        rows, columns = np.flatnonzero(bank.any((0, 2))), np.flatnonzero(bank.any((0, 1)))
+        assert np.ptp(rows) < 3
+        assert np.ptp(columns) < 3
+        if np.ptp(rows) == np.ptp(columns) == 2:
+            corners.add((rows[0], columns[0]))
+            shown[label].add(bank[:, rows[0] : rows[0] + 3, columns[0] : columns[0] + 3].tobytes())
+    assert corners == {(top, left) for top in range(6) for left in range(6)}
+    assert all(len(kinds) == 2 for kinds in shown.values())
+    centred = PatternErrorMin(patch=4, place="centre", steps=5, batch_size=50).craft(data, RUNTIME)
+    assert not centred.bank[:, :, [0, 1, 6, 7]].any()
+    assert not centred.bank[:, :, :, [0, 1, 6, 7]].any()
+    assert centred.bank.any()
+
+
+def test_the_whole_image_is_a_patch_too() -> None:
+    data = images(count=60, size=8)
+    whole = PatternErrorMin(steps=6, batch_size=20).craft(data, RUNTIME)
+    assert whole.checksum() == PatternErrorMin(steps=6, batch_size=20, patch=99).craft(data, RUNTIME).checksum()
+    by_class = ErrorMin(steps=6, batch_size=20).craft(data, RUNTIME)
+    assert (whole.bank == by_class.bank[data.labels]).all(), "one kind on the whole image is class-wise error-min"
+    pattern = torch.arange(6.0).view(1, 1, 2, 3).requires_grad_()
+    there = laid(pattern, torch.tensor([1]), torch.tensor([2]), (4, 6))
+    assert there.shape == (1, 1, 4, 6)
+    assert torch.equal(there[0, 0, 1:3, 2:5], pattern[0, 0])
+    there.square().sum().backward()  # type: ignore[no-untyped-call]
+    assert pattern.grad is not None
+    assert torch.equal(pattern.grad, 2 * pattern.detach())

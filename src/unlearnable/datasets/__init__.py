@@ -22,11 +22,14 @@ def load(name: str, **options: Any) -> ImageSet:
     """Load a named dataset.
 
     Args:
-        name: digits, cifar10, cifar100-20c, folder, parquet, or one that another package registers.
+        name: digits, cifar10, cifar100-20c, folder, parquet, one that another package registers, or
+            `module:function`, which returns an `ImageSet`.
         options: what that source takes, such as `split="test"`, `path=…`, `size=64`.
 
     Raises:
         ValueError: unknown name, or the data are not usable; the message says what to do.
         FileNotFoundError: the data are not on this machine.
     """
-    return DATASETS.get(name)(**options)
+    found = Entry(name, name).load() if ":" in name else DATASETS.get(name)
+    images: ImageSet = found(**options)
+    return images

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -65,23 +64,29 @@ class Place:
 
 
 def finished(suite: Suite, place: Place, complain: Callable[[str], None] = lambda text: None) -> dict[str, Parameters]:
-    """Read the records of a suite's trials that are done, by key.
+    """Read the records of a suite's trials that are done, by key; those of other suites at the place count as well.
 
     A damaged file is named to `complain` and left out, so its trial runs again.
     """
-    records = {}
-    if place.gathered(suite.name).is_file():
-        records = {record["key"]: record for record in read_records(place.gathered(suite.name), complain)}
+    records: dict[str, Parameters] = {}
+    for file in sorted(place.results.glob("*.jsonl"), key=lambda file: file == place.gathered(suite.name)):
+        ours = file == place.gathered(suite.name)
+        records |= {record["key"]: record for record in read_records(file, complain if ours else _silently)}
     found: dict[str, Parameters] = {}
     for trial in suite.trials:
         path = place.trial(suite, trial)
-        record = _read(path, complain) if path.is_file() else None
+        record = _read(path, complain) if path.is_file() else records.get(trial.key)
         if record is None:
-            record = records.get(trial.key)
+            others = (_read(other, _silently) for other in place.runs.glob(f"*/{trial.key}.json"))
+            record = next((other for other in others if other is not None), None) or records.get(trial.key)
         if record is not None:
             # what a row or column is called may change without a new run
             found[trial.key] = {**record, "row": trial.row, "column": trial.column or record["countermeasure"]}
     return found
+
+
+def _silently(text: str) -> None:
+    """Say nothing."""
 
 
 def run(
@@ -184,15 +189,18 @@ def _work(
     Then wait for those that others claimed, and run what they leave undone when they die. A process whose parent was
     killed ends after its trial.
     """
-    elsewhere: list[Trial] = []
-    for number, trial in enumerate(chain(waiting, elsewhere)):
+    queue, elsewhere = list(waiting), list[Trial]()
+    while queue or elsewhere:
+        second = not queue
+        # whose noise is being crafted by another process has to wait: others go first
+        trial = elsewhere.pop(0) if second else queue.pop(_first_free(queue, place.noises))
         path = place.trial(suite, trial)
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():
             return
         note = f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}"
-        second = number >= len(waiting)
-        report(Progress(done=before + number - len(elsewhere), total=len(suite.trials), note=note))
+        done = before + len(waiting) - len(queue) - len(elsewhere) - 1
+        report(Progress(done=done, total=len(suite.trials), note=note))
         with claimed(path.with_suffix(".lock"), wait=second) as ours:
             if not ours:
                 elsewhere.append(trial)
@@ -207,6 +215,13 @@ def _work(
             write_json(path, record)
             path.with_suffix(".failed").unlink(missing_ok=True)
     report(Progress(done=before + len(waiting), total=len(suite.trials), note="done"))
+
+
+def _first_free(queue: Sequence[Trial], noises: Path) -> int:
+    """Return the place of the first trial that need not wait for another's noise, or 0."""
+    with suppress(OSError, ValueError):  # the trial itself says what is wrong with its data
+        return next((place for place, trial in enumerate(queue) if not trial.held_up(noises)), 0)
+    return 0
 
 
 def _share(suite: Suite, waiting: Sequence[Trial], place: Place, runtime: Runtime, jobs: int, report: Report) -> None:

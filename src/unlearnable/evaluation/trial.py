@@ -16,9 +16,10 @@ from unlearnable._types import Parameters
 from unlearnable.datasets import load
 from unlearnable.evaluation.flags import trial_flags
 from unlearnable.evaluation.store import claimed, key_of, write_json
+from unlearnable.evaluation.verification import verification
 from unlearnable.exploiters import Countermeasure, WithClean, countermeasure
 from unlearnable.imageset import ImageSet
-from unlearnable.perturbation import PerturbationFileError, Stored, load_perturbation
+from unlearnable.perturbation import Additive, PerturbationFileError, Stored, load_perturbation
 from unlearnable.poisons._base import AnyPoison
 from unlearnable.training.fit import Epoch, History, evaluate, fit
 from unlearnable.training.loader import resident
@@ -44,6 +45,11 @@ class Trial:
         recipe: how the exploiter trains.
         seed: the poison's; the exploiter's is this + 100.
         column: what tables call the countermeasure, if not by its name.
+        protected: the classes that are protected, the others stay clean; by default all.
+        made_on: the dataset whose training images the noise is made on; by default `dataset`.
+        standing_for: pairs of a class here and the class there whose noise it gets, where noise made on another dataset
+            is class-wise and additive; by default the names are the same.
+        pairs: whether test images are compared in pairs too (`evaluation.verification`), as faces are.
     """
 
     row: str
@@ -55,6 +61,10 @@ class Trial:
     countermeasure: str = "none"
     seed: int = 0
     column: str = ""
+    protected: tuple[str, ...] = ()
+    made_on: str = ""
+    standing_for: tuple[tuple[str, str], ...] = ()
+    pairs: bool = False
 
     def description(self) -> Parameters:
         """Return what the numbers depend on, machine aside; titles and names do not count.
@@ -65,6 +75,8 @@ class Trial:
         made = countermeasure(self.countermeasure)
         recipe = asdict(self.recipe)
         del recipe["name"]
+        # what is not set is left out: the resume keys of earlier trials stay what they were
+        special = {name: getattr(self, name) for name in ("protected", "made_on", "standing_for", "pairs")}
         return {
             "dataset": self.dataset,
             "per_class": self.per_class,
@@ -75,6 +87,7 @@ class Trial:
             "revision": made.revision,
             "recipe": recipe,
             "seed": self.seed,
+            **{name: value for name, value in special.items() if value},
         }
 
     @cached_property
@@ -100,8 +113,9 @@ class Trial:
         train = clean
         seeded = runtime.with_seed(self.seed + EXPLOITER_SEED)
         if self.poison is not None:
-            noise, crafting = self._noise(clean, runtime, noises)
-            train = noise.apply(clean)
+            source = _data(self.made_on, "train", self.per_class) if self.made_on else clean
+            noise, crafting = self._noise(source, runtime, noises)
+            train = self._published(clean, noise)
         if isinstance(made, WithClean):
             train, facts = made.gather(train, clean, seeded)
         tests = {"test": test}
@@ -132,32 +146,73 @@ class Trial:
         }
         if isinstance(made, WithClean):
             _finish(record, made, history, clean, test, seeded)
+        if self.pairs:
+            images = resident(test.pixels, seeded, recipe.image_size)
+            record["verification"] = verification(history.model, images, test, self.protected, seeded)
         halved = recipe.batch_size != made.recipe(self.recipe).batch_size
         shared = len({image.tobytes() for image in clean.pixels} & {image.tobytes() for image in test.pixels})
         record["flags"] = [asdict(flag) for flag in trial_flags(record, shared=shared, halved=halved)]
         return record
+
+    def _published(self, clean: ImageSet, noise: Stored) -> ImageSet:
+        """Return the images with those of the protected classes protected."""
+        if self.standing_for:
+            if not isinstance(noise, Additive) or noise.scope != "class-wise":
+                raise ValueError("standing_for is for class-wise noise that is added")
+            here, there = zip(*self.standing_for, strict=True)
+            noise = replace(noise, bank=noise.bank[noise.rows(there)], index=here)
+        if not self.protected:
+            return noise.apply(clean)
+        unknown = [name for name in self.protected if name not in clean.classes]
+        if unknown:
+            raise ValueError(f"{clean.name} has no class {unknown[0]!r}; it has {', '.join(clean.classes)}")
+        chosen = np.isin(clean.labels, [clean.classes.index(name) for name in self.protected])
+        pixels = clean.pixels.copy()
+        pixels[chosen] = noise.apply(clean.subset(np.flatnonzero(chosen))).pixels
+        return clean.with_pixels(pixels)
+
+    def held_up(self, noises: Path) -> bool:
+        """Return whether another process is crafting the noise of this trial, so that it would have to wait.
+
+        Raises:
+            FileNotFoundError: the data are not on this machine.
+        """
+        if self.poison is None:
+            return False
+        file = self._noise_file(_content_hash(self.made_on or self.dataset, self.per_class), noises)
+        if file.is_file():
+            return False
+        with claimed(file.with_suffix(".lock")) as ours:
+            return not ours
+
+    def _noise_file(self, data: str, folder: Path) -> Path:
+        assert self.poison is not None
+        values = {
+            "method": self.poison.method,
+            "revision": self.poison.revision,
+            "seed": self.seed,
+            **self.poison.parameters(),
+            "data": data,
+        }
+        return folder / f"{key_of(values)}.safetensors"
 
     def _noise(self, clean: ImageSet, runtime: Runtime, folder: Path | None) -> tuple[Stored, Parameters]:
         assert self.poison is not None
         poison = replace(self.poison, seed=self.seed)
         if folder is None:
             return _crafted(poison, clean, runtime)
-        values = {
-            "method": poison.method,
-            "revision": poison.revision,
-            "seed": self.seed,
-            **poison.parameters(),
-            "data": clean.content_hash(),
-        }
-        file = folder / f"{key_of(values)}.safetensors"
+        file = self._noise_file(clean.content_hash(), folder)
         facts = file.with_suffix(".json")
         with claimed(file.with_suffix(".lock"), wait=True):
             # damaged noise is crafted again, like any trial's record
             with suppress(PerturbationFileError, json.JSONDecodeError, FileNotFoundError):
                 return load_perturbation(file), json.loads(facts.read_text(encoding="utf-8"))
-            noise, crafting = _crafted(poison, clean, runtime)
+            # a killed search goes on where it was
+            state = file.with_suffix(".state")
+            noise, crafting = _crafted(poison, clean, replace(runtime, checkpoint=state))
             noise.save(file)
             write_json(facts, crafting)
+            state.unlink(missing_ok=True)
         return noise, crafting
 
 
@@ -175,6 +230,11 @@ def _data(name: str, split: str, per_class: int | None) -> ImageSet:
         return whole
     rows = [np.flatnonzero(whole.labels == label)[:per_class] for label in range(len(whole.classes))]
     return whole.subset(np.sort(np.concatenate(rows)))
+
+
+@lru_cache(maxsize=8)
+def _content_hash(name: str, per_class: int | None) -> str:
+    return _data(name, "train", per_class).content_hash()
 
 
 def _fitted(

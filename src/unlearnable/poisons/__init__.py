@@ -109,6 +109,10 @@ POISONS = Registry(
             "unlearnable.poisons.resilient_error_min:ResilientErrorMin",
             "error-min searched through JPEG, grey and blur (ours)",
         ),
+        "pattern-error-min": Entry(
+            "unlearnable.poisons.pattern_error_min:PatternErrorMin",
+            "error-min patterns on a patch, or several per class",
+        ),
         "paired-error-min": Entry(
             "unlearnable.poisons.paired_error_min:PairedErrorMin",
             "class patterns with a random sign for each image, searched through JPEG and grey (ours)",

@@ -23,8 +23,12 @@ View = Callable[[Float[Tensor, "b c h w"], torch.Generator], Float[Tensor, "b c 
 """What the networks see of x + δ in [0, 1]."""
 
 
+Lay = Callable[[Float[Tensor, "b c p q"], torch.Generator], Float[Tensor, "b c h w"]]
+"""Where in each image its pattern lies."""
+
+
 def as_it_is(images: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
-    """See the image itself."""
+    """See the image itself; lay a pattern over all of it."""
     return images
 
 
@@ -42,6 +46,8 @@ class Joint:
         learning_rate: of θ.
         stop_error: stop when the error over the last STOP_WINDOW batches falls below this share; 0 never.
         view: T.
+        lay: where in the image a pattern lies.
+        sides: height and width of a pattern; by default the images'.
     """
 
     networks: tuple[str, ...]
@@ -53,6 +59,8 @@ class Joint:
     learning_rate: float
     stop_error: float
     view: View = as_it_is
+    lay: Lay = as_it_is
+    sides: tuple[int, int] | None = None
 
     def search(
         self,
@@ -69,7 +77,7 @@ class Joint:
         labels = torch.from_numpy(data.labels).to(runtime.device)
         models = [build(name, images, len(data.classes), runtime) for name in self.networks]
         optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
-        levels = torch.zeros(count, *images.shape[1:], device=runtime.device)
+        levels = torch.zeros(count, images.shape[1], *(self.sides or images.shape[2:]), device=runtime.device)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         views = runtime.generator("views")
         state = State(checkpoint, models, optimisers, {"views": views, "batches": batches.generator})
@@ -84,7 +92,8 @@ class Joint:
             rows = batches.next().to(runtime.device)
             levels.requires_grad_()
             # not levels[...]: several threads sum the gradient of that in any order, and one seed is one result
-            seen = self.view(perturbed(images[rows], levels.index_select(0, patterns[rows])), views)
+            noise = self.lay(levels.index_select(0, patterns[rows]), views)
+            seen = self.view(perturbed(images[rows], noise), views)
             turn = number % len(models)
             loss, wrong = model_step(models[turn], optimisers[turn], seen, labels[rows], runtime)
             assert levels.grad is not None

@@ -20,7 +20,7 @@ from unlearnable.training.fit import Epoch, build, cross_entropy
 from unlearnable.training.loader import to_unit
 from unlearnable.training.memory import keep_memory
 from unlearnable.training.pgd import adversarial, sign_steps
-from unlearnable.training.pretraining import head_of
+from unlearnable.training.pretraining import features
 
 ADVERSARIAL_STEPS = 5
 
@@ -210,17 +210,6 @@ def searched(
             state = {"levels": levels, "batches": torch.tensor(number), "random.views": generator.get_state()}
             checkpoint.save({**weights(models), **state})
     return levels.numpy()
-
-
-def features(model: nn.Module, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
-    """Return what goes into the last linear layer, and the logits."""
-    seen: list[Tensor] = []
-    watch = head_of(model).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    try:
-        logits = model(images)
-    finally:
-        watch.remove()
-    return seen[-1].float(), logits.float()
 
 
 @torch.no_grad()

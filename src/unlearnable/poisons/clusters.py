@@ -13,10 +13,10 @@ from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, Frozen, perturbed
-from unlearnable.poisons._surrogates import features
 from unlearnable.training.contrast import train_contrast
 from unlearnable.training.fit import build
 from unlearnable.training.loader import to_unit
+from unlearnable.training.pretraining import features
 
 LLOYD_STEPS = 30
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._surrogates import Objective, centroids, features
+from unlearnable.poisons._surrogates import Objective, centroids
 from unlearnable.poisons._trained import AgainstTrained
+from unlearnable.training.pretraining import features
 
 Direction = Literal["push", "pull"]
 

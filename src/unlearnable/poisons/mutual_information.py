@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from unlearnable._types import Scope
 from unlearnable.poisons._alternating import Alternating
-from unlearnable.poisons._surrogates import features
+from unlearnable.training.pretraining import features
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,6 +93,17 @@ def with_head(model: nn.Module, head: nn.Module) -> nn.Module:
     return model
 
 
+def features(model: nn.Module, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k"]]:
+    """Return what goes into the last linear layer, and the logits."""
+    seen: list[Tensor] = []
+    watch = head_of(model).register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    try:
+        logits = model(images)
+    finally:
+        watch.remove()
+    return seen[-1].float(), logits.float()
+
+
 def backbone(source: str, runtime: Runtime) -> tuple[nn.Module, int]:
     """Return a pre-trained network without its last layer, and how many features it gives.
 

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format bench slow clean
+.PHONY: demo test lint format bench notebooks paper slow clean
 
 demo: $(READY)
 	$(BIN)/unlearnable demo -o demo
@@ -26,6 +26,12 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+notebooks: $(READY)
+	$(BIN)/python -m experiments.notebooks
+
+paper: $(READY)
+	$(BIN)/python -m experiments.paper
 
 slow: $(READY)
 	$(BIN)/pytest -m slow

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from experiments.export import export
 from unlearnable.cli._app import run
-from unlearnable.cli._options import OWNER_KEY
+from unlearnable.jobs.owner import OWNER_KEY
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "proofs"
 PUBLISHABLE = ("photos-caltech20",)

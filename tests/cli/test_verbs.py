@@ -11,8 +11,8 @@ from PIL import Image
 from unlearnable import __version__
 from unlearnable.cli import doctor
 from unlearnable.cli._app import run
-from unlearnable.cli._options import OWNER_KEY
 from unlearnable.imageset import ImageSet
+from unlearnable.jobs.owner import OWNER_KEY
 from unlearnable.packs import load_pack
 from unlearnable.poisons.slots import SlotNoise
 
@@ -189,17 +189,17 @@ def test_doctor_measures_this_machine(
 
 
 def test_the_owner_key_is_made_once_and_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unlearnable.cli import _options
+    from unlearnable.jobs import owner
 
     monkeypatch.delenv(OWNER_KEY)
-    monkeypatch.setattr(_options, "user_config_path", lambda name: tmp_path / name)
-    key = _options.owner_key(None)
+    monkeypatch.setattr(owner, "user_config_path", lambda name: tmp_path / name)
+    key = owner.owner_key(None)
     assert len(key) == 32
-    assert _options.owner_key(None) == key
+    assert owner.owner_key(None) == key
     file = tmp_path / "unlearnable" / "owner.key"
     assert file.stat().st_mode & 0o077 == 0
     file.write_bytes(b"")
     with pytest.raises(ValueError, match="empty"):
-        _options.owner_key(None)
+        owner.owner_key(None)
     with pytest.raises(ValueError, match="cannot be read"):
-        _options.owner_key(tmp_path / "absent")
+        owner.owner_key(tmp_path / "absent")

@@ -45,7 +45,8 @@ def demo(
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file: name a folder")
     failed = _protect(output, quiet)
-    from unlearnable.cli.prove import tell, write_report
+    from unlearnable.cli.prove import tell
+    from unlearnable.jobs.proving import write_report
 
     proof = _prove(output, device, quiet)
     page = write_report(output, proof, [_panel(output, name) for name in SHOWN], _files(output))
@@ -152,7 +153,7 @@ def _panel(output: Path, name: str) -> Any:
 
 
 def _files(output: Path) -> dict[str, Any] | None:
-    from unlearnable.cli.prove import file_facts
+    from unlearnable.jobs.proving import file_facts
     from unlearnable.protect import ledger
 
     return file_facts(list(ledger.read(output / "photos.protected").values()))

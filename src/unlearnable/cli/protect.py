@@ -9,11 +9,10 @@ from cyclopts import Parameter
 from unlearnable._types import Progress as Now
 from unlearnable._types import Report
 from unlearnable.cli._app import OK, SOME_FAILED, STOPPED, say
-from unlearnable.cli._options import AsJson, Quiet, emit, jobs_or_default, owner_key
+from unlearnable.cli._options import AsJson, Quiet, emit, jobs_or_default
 from unlearnable.cli._progress import progress, spoken
-from unlearnable.protect import MANIFEST, STRENGTHS, Plan, ProtectOptions, Summary, plan
+from unlearnable.protect import MANIFEST, Plan, Summary
 from unlearnable.protect import Progress as FileDone
-from unlearnable.protect import protect as run
 
 SHOWN = 20
 """Problems listed at the end before they are only counted; --verbose lists all."""
@@ -50,36 +49,25 @@ def protect(
 
     Originals are only read. A second run does only what is missing. Exit code: 0 ok, 1 some files failed, 2 wrong use.
     """
-    from unlearnable.packs import assign, load_pack, noise_of
+    from unlearnable.jobs.protecting import prepare
 
-    chosen = load_pack(pack)
-    options = ProtectOptions(
-        epsilon=STRENGTHS[strength],
+    prepared = prepare(
+        inputs,
+        output,
+        strength=strength,
         output_format=format,
         category=category,
         labels=labels,
-        pack=chosen.name,
-        pack_hash=chosen.noise.checksum(),
-        pack_epsilon=chosen.noise.budget.epsilon,
+        pack=pack,
+        owner_key_file=owner_key_file,
     )
-    job = plan(inputs, output, options)
-    codes = assign(list(job.categories), owner_key=owner_key(owner_key_file), slots=chosen.slots, taken=_taken(output))
+    job = prepared.plan
     if dry_run:
         return _describe(job, as_json)
-    noise = {name: noise_of(chosen, codes[name]) for name in job.categories}
     with progress("protecting", quiet=quiet or as_json) as report:
-        done = run(
-            job, noise, codes, jobs=jobs_or_default(jobs), progress=_told(report, verbose=verbose, as_json=as_json)
-        )
+        told = _told(report, verbose=verbose, as_json=as_json)
+        done = prepared.run(workers=jobs_or_default(jobs), progress=told)
     return _conclude(job, done, quiet=quiet, verbose=verbose, as_json=as_json)
-
-
-def _taken(output: Path) -> dict[str, int]:
-    from unlearnable.protect import ledger
-
-    if not (output / MANIFEST).exists():
-        return {}
-    return {entry.category: entry.code for entry in ledger.read(output).values()}
 
 
 def _describe(job: Plan, as_json: bool) -> int:

@@ -16,6 +16,7 @@ from unlearnable.evaluation.metrics import chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons.random import RandomNoise
+from unlearnable.training.fit import Epoch
 from unlearnable.training.recipes import Recipe
 
 FORMAT = "unlearnable-proof/1"
@@ -91,11 +92,26 @@ def random_control(clean: ImageSet, *, epsilon: float, scope: Scope, seed: int =
     return RandomNoise(epsilon=epsilon, scope=scope, seed=seed).craft(clean).apply(clean)
 
 
-def prove(plan: Plan, *, runtime: Runtime, store: Path | None = None, report: Report = silent) -> Parameters:
+Watch = Callable[[str, int, int, float], None]
+"""Is told of every epoch: the row's name, the seed, the number of the epoch, percent of clean test images."""
+
+
+def unwatched(row: str, seed: int, epoch: int, accuracy: float) -> None:
+    """Watch nothing."""
+
+
+def prove(
+    plan: Plan,
+    *,
+    runtime: Runtime,
+    store: Path | None = None,
+    report: Report = silent,
+    watch: Watch = unwatched,
+) -> Parameters:
     """Train every row with every seed and return the proof, ready to be written as JSON.
 
     The headline is the worst case over countermeasures and epochs. A finished training is kept in `store`, so a
-    killed proof goes on where it was.
+    killed proof goes on where it was. `watch` is told of every epoch, of trainings from the store too.
 
     Raises:
         ValueError: too few images to train on.
@@ -114,19 +130,22 @@ def prove(plan: Plan, *, runtime: Runtime, store: Path | None = None, report: Re
             countermeasure=row.countermeasure,
             seed=seed,
         )
-        note = f"{row.title}, seed {seed}"
-        report(Progress(done=number * plan.recipe.epochs, total=total, note=note))
-        record, _ = resumed(store, trial.description(runtime), _training(trial, runtime, report, number, total, note))
+        first, note = number * plan.recipe.epochs, f"{row.title}, seed {seed}"
+        report(Progress(done=first, total=total, note=note))
+
+        def train(trial: Training = trial, first: int = first, note: str = note) -> Parameters:
+            def after(epoch: Epoch) -> None:
+                report(Progress(done=first + epoch.epoch, total=total, note=note))
+                watch(trial.row, trial.seed, epoch.epoch, max(epoch.test_accs.values()))
+
+            return trial.run(runtime, after)
+
+        record, stored = resumed(store, trial.description(runtime), train)
+        for point in record["curve"] if stored else ():
+            watch(row.name, seed, point["epoch"], point["test_acc"])
         records.append(record)
     report(Progress(done=total, total=total, note="done"))
     return _summary(plan, records, runtime, time.perf_counter() - started)
-
-
-def _training(
-    trial: Training, runtime: Runtime, report: Report, number: int, total: int, note: str
-) -> Callable[[], Parameters]:
-    first = number * trial.recipe.epochs
-    return lambda: trial.run(runtime, lambda epoch: report(Progress(done=first + epoch.epoch, total=total, note=note)))
 
 
 def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, seconds: float) -> Parameters:

@@ -76,6 +76,10 @@ def _never() -> bool:
     return False
 
 
+def _skips_nothing(key: str) -> bool:
+    return False
+
+
 def protect(
     plan: Plan,
     noise_for: Mapping[str, Int8[np.ndarray, "c h w"]],
@@ -84,12 +88,14 @@ def protect(
     jobs: int = 1,
     progress: Callable[[Progress], None] = _ignore,
     stop: Callable[[], bool] = _never,
+    skip: Callable[[str], bool] = _skips_nothing,
 ) -> Summary:
     """Write protected copies of the plan's files into its output folder; the sources are only read.
 
     `noise_for` and `codes` give each category its noise (levels at `options.pack_epsilon`) and its code. Files
     that the manifest already holds with the same input, noise and parameters are kept. `progress` is called after
     each file; `stop` is asked before each, and Ctrl-C asks likewise: files under way are finished and recorded.
+    `skip` is asked for each file's key, and those it names are left out of this run and count as not reached.
 
     Raises ValueError for a category without noise or with more than the pack's budget, for two categories in one
     code, and if the output cannot be used.
@@ -111,6 +117,8 @@ def protect(
                         tally.stopped = tally.stopped or "it was interrupted"
                     if tally.stopped:
                         return
+                    if skip(item.source.key):
+                        continue
                     yield Task(
                         source=item.source.path,
                         key=item.source.key,

@@ -19,7 +19,7 @@ COLOURS = {
     "not tested": "#8a94a6",
 }
 CURVES = {"clean": "#4a5568", "random": "#7b8fc9", "protected": "#1f8a5b"}
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "unlearnable",
     "font.size": 11,
@@ -40,7 +40,7 @@ def bars(rows: Sequence[Parameters], *, chance: float) -> str:
         rows: the proof's summary rows.
         chance: percent.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(8.4, 0.46 * len(rows) + 1.0), layout="constrained")
         axes = figure.subplots()
         for place, row in enumerate(rows):
@@ -64,7 +64,7 @@ def bars(rows: Sequence[Parameters], *, chance: float) -> str:
 
 def curves(trainings: Sequence[Parameters], *, chance: float) -> str:
     """Draw test accuracy per epoch for clean, random-noise and protected training, one line per seed."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         axes = figure.subplots()
         named: set[str] = set()

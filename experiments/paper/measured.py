@@ -1,0 +1,95 @@
+"""What was measured, read from results/paper-*.jsonl."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from experiments._record import RESULTS
+
+MISSING = "not run"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The records of one suite.
+
+    Args:
+        name: of the suite, without `paper-`.
+        folder: where results are.
+    """
+
+    name: str
+    folder: Path = RESULTS
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """All records there are, in the file's order; none if the suite was never run."""
+        path = self.folder / f"paper-{self.name}.jsonl"
+        if not path.is_file():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def of(self, row: str, column: str | None = None) -> list[dict[str, Any]]:
+        """Return the records of a row and a column, or of all columns, seed by seed."""
+        found = [each for each in self.records if each["row"] == row and column in (None, each["column"])]
+        return sorted(found, key=lambda record: int(record["seed"]))
+
+    @property
+    def rows(self) -> list[str]:
+        """Names of the rows, as they come."""
+        return list(dict.fromkeys(record["row"] for record in self.records))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, as they come."""
+        return list(dict.fromkeys(record["column"] for record in self.records))
+
+    def cell(self, row: str, column: str | None = None, what: str = "best") -> str:
+        """Return a number's mean over seeds, with the smallest and largest where there are several."""
+        return spread([record[what] for record in self.of(row, column)])
+
+    def mean(self, row: str, column: str | None = None, what: str = "best") -> float | None:
+        """Return the mean over seeds, if there are any."""
+        values = [record[what] for record in self.of(row, column)]
+        return sum(values) / len(values) if values else None
+
+    def classes(self, row: str, column: str, chosen: list[int] | None, *, others: bool = False) -> str:
+        """Return the mean accuracy of some classes after the last epoch (or of all but those), over seeds."""
+        values = []
+        for record in self.of(row, column):
+            own = record["class_accs"]
+            kept = [value for place, value in enumerate(own) if chosen is None or (place in chosen) != others]
+            values.append(sum(kept) / len(kept))
+        return spread(values)
+
+    def verification(self, row: str, group: str) -> str:
+        """Return the area under the ROC curve of pairs, over seeds."""
+        return spread([record["verification"][group]["auc"] for record in self.of(row)], digits=3)
+
+    @property
+    def cost(self) -> str:
+        """Return how many trainings there were, with which seeds, on what, and how long they took."""
+        if not self.records:
+            return "Not run yet."
+        seeds = sorted({record["seed"] for record in self.records})
+        minutes = sum(record["wall_seconds"] for record in self.records) / 60
+        time = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
+        chips = sorted({record["hardware"].get("gpu") or record["hardware"]["processor"] for record in self.records})
+        threads = sorted({record["hardware"]["threads"] for record in self.records})
+        trained = {(record["data"]["train"], record["trained_by"]["epochs"]) for record in self.records}
+        images = ", ".join(f"{count:,} images for {epochs} epochs" for count, epochs in sorted(trained))
+        return (
+            f"{len(self.records)} trainings, {'seed' if len(seeds) == 1 else 'seeds'} "
+            f"{', '.join(map(str, seeds))}; {images}; {time} of training together on {' and '.join(chips)}, "
+            f"{' or '.join(map(str, threads))} thread{'' if threads == [1] else 's'} each, beside other work."
+        )
+
+
+def spread(values: list[float], digits: int = 1) -> str:
+    """Return the mean, with the smallest and largest when there are several."""
+    if not values:
+        return MISSING
+    mean = f"{sum(values) / len(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"

@@ -1,0 +1,104 @@
+"""One job at a time, each in a process of its own that outlives the page, and the app if it is killed."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unlearnable.app.store import Job, Store
+from unlearnable.app.work import alive
+
+
+class Manager:
+    """Starts what waits, when nothing else runs.
+
+    Args:
+        folder: where jobs, locks and logs are kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = Store(folder)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        (folder / "logs").mkdir(exist_ok=True)
+
+    def add(self, kind: str, spec: Mapping[str, Any]) -> str:
+        """Add a job, start it if nothing runs, and return its id."""
+        name = self.store.add(kind, spec)
+        self.tick()
+        return name
+
+    def tick(self) -> None:
+        """Look after the jobs: who died goes back in line, and the oldest in line starts if nobody works.
+
+        A process that died without a word twice is not started a third time.
+        """
+        for name, process in list(self.processes.items()):
+            if process.poll() is not None:
+                del self.processes[name]
+        jobs = self.store.jobs()
+        for job in jobs:
+            if job.state == "running" and job.id not in self.processes and not alive(self.folder, job.id):
+                tries = int(job.result.get("tries", 0)) + 1
+                if tries > 2:
+                    self.store.change(
+                        job.id,
+                        state="failed",
+                        message="its process was ended twice, maybe for lack of memory; what is written is kept",
+                    )
+                else:
+                    self.store.change(job.id, state="waiting", result={**job.result, "tries": tries})
+        jobs = self.store.jobs()
+        if any(job.state == "running" for job in jobs) or self.processes:
+            return
+        waiting = [job for job in jobs if job.state == "waiting"]
+        if waiting:
+            self._start(waiting[-1])
+
+    def _start(self, job: Job) -> None:
+        self.store.change(job.id, wish="run", state="running")
+        with (self.folder / "logs" / f"{job.id}.log").open("ab") as log:
+            self.processes[job.id] = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "unlearnable.app.work", str(self.folder), job.id],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def pause(self, name: str) -> None:
+        """Ask a job to pause: the files under way are finished first."""
+        job = self.store.job(name)
+        if job is not None and job.state == "waiting":
+            self.store.change(name, state="paused")
+        self.store.change(name, wish="pause")
+
+    def go_on(self, name: str) -> None:
+        """Put a paused or failed job in line again."""
+        job = self.store.job(name)
+        if job is not None and job.state in ("paused", "failed"):
+            self.store.change(name, state="waiting", wish="run", message="", result={})
+        self.tick()
+
+    def delete(self, name: str) -> None:
+        """Forget a job that does not run; photos stay where they are.
+
+        Raises:
+            ValueError: it runs.
+        """
+        job = self.store.job(name)
+        if job is not None and job.state == "running":
+            raise ValueError("it is running: pause it first")
+        self.store.delete(name)
+        (self.folder / "logs" / f"{name}.log").unlink(missing_ok=True)
+
+    def close(self, seconds: float = 20.0) -> None:
+        """Ask what runs to stop where it is and to go on at the next start; wait for it."""
+        for name in list(self.processes):
+            self.store.change(name, wish="quit")
+        for process in self.processes.values():
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.terminate()

@@ -1,0 +1,42 @@
+"""The pages, by address."""
+
+from nicegui import ui
+
+from unlearnable.app import text
+from unlearnable.app.desk import Desk
+from unlearnable.app.pages.frame import Frame
+from unlearnable.app.pages.history import history_page
+from unlearnable.app.pages.home import home_page
+from unlearnable.app.pages.look import look_page
+from unlearnable.app.pages.proof import ProofPage
+from unlearnable.app.pages.protecting import ProtectPage
+
+
+def pages(desk: Desk) -> None:
+    """Register every page."""
+
+    @ui.page("/")
+    def home() -> None:
+        with Frame(desk, text.TITLE):
+            home_page(desk)
+
+    @ui.page("/new")
+    async def new(source: str = "") -> None:
+        with Frame(desk, text.LOOK_FIRST):
+            await look_page(desk, source)
+
+    @ui.page("/job/{name}")
+    def job(name: str) -> None:
+        found = desk.manager.store.job(name)
+        with Frame(desk, text.TITLE if found is None else text.KINDS[found.kind]):
+            if found is None:
+                ui.label("This job is not in the history any more.")
+            elif found.kind == "protect":
+                ProtectPage(desk, name).show()
+            else:
+                ProofPage(desk, name).show()
+
+    @ui.page("/history")
+    def history() -> None:
+        with Frame(desk, text.HISTORY):
+            history_page(desk)

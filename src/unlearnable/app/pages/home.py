@@ -1,0 +1,126 @@
+"""Choose a folder, or drop photos."""
+
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from urllib.parse import urlencode
+
+from nicegui import events, ui
+
+from unlearnable.app import text
+from unlearnable.app.desk import Desk
+from unlearnable.app.pages.frame import card, job_line, sentence, size, title
+from unlearnable.app.paths import OutsideError, safe_name
+
+UPLOAD_FILES, UPLOAD_BYTES, UPLOAD_TOTAL = 500, 100 << 20, 2 << 30
+
+
+def home_page(desk: Desk) -> None:
+    """Show the ways in, and the last jobs."""
+    ui.label(text.PROMISE).classes("promise")
+    ui.html(f"<p>{escape(text.WHAT)}</p>", sanitize=False)
+    with ui.element("div").classes("pair"):
+        with card():
+            title(text.CHOOSE, 2)
+            ui.label(text.CHOOSE_HINT).classes("faint")
+            ui.button(text.CHOOSE, on_click=lambda: _pick(desk)).props("unelevated")
+        with card():
+            title(text.DROP, 2)
+            ui.label(text.DROP_HINT).classes("faint")
+            _drop(desk)
+    with card():
+        title(text.RECENT, 2)
+        jobs = desk.manager.store.jobs()[:5]
+        if not jobs:
+            ui.label(text.NO_JOBS).classes("faint")
+        for job in jobs:
+            job_line(job)
+
+
+def _drop(desk: Desk) -> None:
+    folder: list[Path] = []
+    problems: list[str] = []
+    limits = text.UPLOAD_REFUSED.format(count=UPLOAD_FILES, size=size(UPLOAD_BYTES), total=size(UPLOAD_TOTAL))
+
+    async def keep(event: events.UploadEventArguments) -> None:
+        if not folder:
+            place = desk.folder / "uploads" / datetime.now().strftime("photos-%Y-%m-%d-%H%M%S-%f")
+            place.mkdir(parents=True)
+            folder.append(place)
+        try:
+            await event.file.save(_unused(folder[0] / safe_name(event.file.name)))
+        except (ValueError, OSError) as error:
+            problems.append(sentence(error))
+
+    def finish() -> None:
+        for problem in problems:
+            ui.notify(problem, type="warning")
+        if folder and any(folder[0].iterdir()):
+            ui.navigate.to(f"/new?{urlencode({'source': str(folder[0])})}")
+
+    upload = ui.upload(
+        multiple=True,
+        auto_upload=True,
+        label=text.ADD,
+        max_files=UPLOAD_FILES,
+        max_file_size=UPLOAD_BYTES,
+        max_total_size=UPLOAD_TOTAL,
+        on_upload=keep,
+        on_rejected=lambda: ui.notify(limits, type="warning"),
+    )
+    upload.on("finish", finish)
+    upload.props("flat bordered accept=image/*").classes("w-full")
+
+
+def _unused(path: Path) -> Path:
+    number, place = 2, path
+    while place.exists():
+        place = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return place
+
+
+def _pick(desk: Desk) -> None:
+    """Show the folders of this computer that may be seen, one level at a time."""
+    at = [Path.home().resolve()]
+    with ui.dialog(value=True) as dialog, ui.card().classes("card").style("max-width: 640px"):
+        title(text.CHOOSE, 2)
+        typed = ui.input(text.OPEN_PATH).props("outlined dense").classes("w-full")
+        problem = ui.label().classes("failed").props("role=alert")
+        inside = ui.column().classes("folders")
+        with ui.row():
+            ui.button(text.USE, on_click=lambda: use()).props("unelevated")
+            ui.button(text.CANCEL, on_click=dialog.close).props("flat")
+
+    def show(folder: Path) -> None:
+        try:
+            found = desk.places.folders(folder)
+        except OutsideError as error:
+            problem.set_text(str(error))
+            return
+        problem.set_text("")
+        at[0] = folder.resolve()
+        typed.set_value(str(at[0]))
+        inside.clear()
+        with inside:
+            above = at[0].parent
+            if any(above == root or root in above.parents for root in desk.places.roots):
+                ui.button(text.UP, icon="arrow_upward", on_click=lambda: show(above)).props("flat align=left")
+            for path in found:
+                button = ui.button(path.name, icon="folder", on_click=lambda path=path: show(path))
+                button.props("flat align=left no-caps")
+
+    def use() -> None:
+        try:
+            real = desk.places.inside(typed.value)
+        except OutsideError as error:
+            problem.set_text(str(error))
+            return
+        if not real.is_dir():
+            problem.set_text(text.OUTSIDE_GONE.format(folder=typed.value))
+            return
+        dialog.close()
+        ui.navigate.to(f"/new?{urlencode({'source': str(real)})}")
+
+    typed.on("keydown.enter", lambda: show(Path(typed.value)))
+    show(at[0])

@@ -1,0 +1,145 @@
+"""The files of a job that protects, and what comes after it."""
+
+import webbrowser
+from pathlib import Path
+
+from nicegui import ui
+
+from unlearnable.app import text
+from unlearnable.app.desk import Desk
+from unlearnable.app.pages.frame import card, title
+from unlearnable.app.pages.job import JobPage
+from unlearnable.app.paths import OutsideError
+from unlearnable.app.store import File, FileState, Job
+
+PAGE = 50
+"""Files shown at once."""
+
+
+class ProtectPage(JobPage):
+    """Follows the protection of a folder, file by file."""
+
+    def show(self) -> None:
+        """Show the page."""
+        self.head()
+        self.result = ui.column().classes("w-full")
+        self.filter: list[FileState] = []
+        self.start = 0
+        with card():
+            title("Files", 2)
+            ui.toggle({0: text.ALL_FILES, 1: text.PROBLEMS, 2: text.TO_DO}, value=0).props(
+                "unelevated no-caps"
+            ).on_value_change(lambda event: self._choose(event.value))
+            self.list = ui.column().classes("w-full").style("gap: 0")
+            with ui.row():
+                self.back = ui.button(text.PREVIOUS, on_click=lambda: self._turn(-PAGE)).props("flat no-caps")
+                self.more = ui.button(text.MORE, on_click=lambda: self._turn(PAGE)).props("flat no-caps")
+        self.done = False
+        self.follow()
+
+    def _choose(self, which: int) -> None:
+        chosen: list[list[FileState]] = [[], ["failed"], ["waiting"]]
+        self.filter, self.start, self.shown = chosen[which], 0, None
+        self.refresh()
+
+    def _turn(self, by: int) -> None:
+        self.start, self.shown = max(0, self.start + by), None
+        self.refresh()
+
+    def update(self, job: Job) -> None:
+        """List the files anew if one of them changed, and the outcome once."""
+        files = self.store.files(self.name, states=self.filter, start=self.start, count=PAGE + 1)
+        self.back.set_visibility(self.start > 0)
+        self.more.set_visibility(len(files) > PAGE)
+        files = files[:PAGE]
+        now = [(file.place, file.state, file.reason) for file in files]
+        if now != self.shown:
+            self.shown = now
+            self.list.clear()
+            with self.list:
+                for file in files:
+                    self._line(file, running=job.state in ("running", "waiting", "paused"))
+                if not files:
+                    ui.label(text.NO_FILES).classes("faint")
+        if job.state == "done" and not self.done:
+            self.done = True
+            with self.result:
+                finished(self.desk, job)
+        elif job.state != "done" and self.done:
+            self.done = False
+            self.result.clear()
+
+    def _line(self, file: File, *, running: bool) -> None:
+        with ui.element("div").classes("file"):
+            ui.html(
+                f'<img src="/thumb/{self.name}/{file.place}" alt="" loading="lazy" width="56" height="56">',
+                sanitize=False,
+            )
+            with ui.column().style("gap: 0; min-width: 0"):
+                ui.label(file.key).classes("name")
+                if file.reason:
+                    ui.label(file.reason).classes("failed" if file.state == "failed" else "faint")
+            ui.label(text.FILE_STATES[file.state]).classes("failed" if file.state == "failed" else "faint")
+            if running and file.state in ("waiting", "skipped"):
+                words = text.SKIP if file.state == "waiting" else text.UNSKIP
+
+                def turn(file: File = file) -> None:
+                    self.store.skip(self.name, file.place, skip=file.state == "waiting")
+                    self.refresh()
+
+                button = ui.button(words, on_click=turn).props("flat dense no-caps").classes("act")
+                button.props["aria-label"] = f"{words} {file.key}"
+            else:
+                ui.element("span")
+
+
+def finished(desk: Desk, job: Job) -> None:
+    """Show what came of it, and what to do next."""
+    result, output = job.result, Path(job.spec["output"])
+    with card():
+        title(text.FINISHED.format(protected=result["protected"]), 2)
+        problems = result.get("problems", [])
+        if problems:
+            ui.label(text.CHECK_FAILED.format(count=len(problems))).classes("failed")
+            for words in problems:
+                ui.label(words).classes("failed")
+        elif "checked" in result:
+            ui.label(text.CHECKED.format(checked=result["checked"])).classes("held")
+        if result["lossy"]:
+            ui.label(text.LOSSY.format(count=result["lossy"])).classes("faint")
+        ui.label(f"{text.WHERE} {output}").style("overflow-wrap: anywhere")
+        ui.label(text.KEEP_MANIFEST).classes("faint")
+        with ui.row():
+
+            def open_folder() -> None:
+                if not output.is_dir():
+                    ui.notify(text.OUTSIDE_GONE.format(folder=output), type="warning")
+                else:
+                    webbrowser.open(output.as_uri())
+
+            ui.button(text.OPEN_FOLDER, icon="folder_open", on_click=open_folder).props("outline no-caps")
+            ui.button(text.DOWNLOAD_ZIP, icon="download", on_click=lambda: ui.navigate.to(f"/zip/{job.id}")).props(
+                "outline no-caps"
+            )
+    with card():
+        title(text.PROVE, 2)
+        ui.label(text.PROVE_HINT)
+        others = ui.input(text.OTHERS).props("outlined dense").classes("w-full")
+        problem = ui.label().classes("failed").props("role=alert")
+
+        def prove() -> None:
+            try:
+                folders = [str(desk.places.inside(others.value))] if (others.value or "").strip() else []
+            except OutsideError as error:
+                problem.set_text(str(error))
+                return
+            spec = {
+                "source": job.spec["source"],
+                "protected": str(output),
+                "output": str(output.with_name(f"{output.name}.proof")),
+                "others": folders,
+                "quick": True,
+            }
+            ui.navigate.to(f"/job/{desk.manager.add('prove', spec)}")
+
+        ui.button(text.PROVE, icon="fact_check", on_click=prove).props("unelevated no-caps")

@@ -1,0 +1,205 @@
+"""Build the app, find a port, and serve it to this computer."""
+
+import json
+import secrets
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from platformdirs import user_data_path
+
+from unlearnable.app import text
+from unlearnable.app.desk import Desk
+from unlearnable.app.guard import Application, Guard
+from unlearnable.app.pictures import thumbnail
+from unlearnable.app.zipping import zipped
+from unlearnable.evaluation.store import claimed, write_json
+from unlearnable.protect import MANIFEST, ledger
+
+ASSETS = Path(__file__).parent / "assets"
+PORT, TRIES = 8765, 50
+TICK = 1.0
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+"""Of the report's own page: it shows, and runs nothing."""
+
+
+def build(desk: Desk, *, port: int, token: str) -> Application:
+    """Return the whole ASGI application, guarded."""
+    from nicegui import ui
+
+    from unlearnable.app.pages import pages
+
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    inner.mount("/assets", StaticFiles(directory=ASSETS))
+    _routes(inner, desk)
+    pages(desk)
+    ui.run_with(inner, title=text.NAME, dark=None, language="en-US", show_welcome_message=False, tailwind=False)
+    return Guard(inner, port=port, token=token)
+
+
+def _routes(inner: FastAPI, desk: Desk) -> None:
+    store = desk.manager.store
+
+    @inner.get("/thumb/{job}/{place}")
+    def thumb(job: str, place: int) -> Response:
+        file = store.file(job, place)
+        try:
+            if file is None:
+                raise ValueError
+            content = thumbnail(file.path, file.path.stat().st_mtime)
+        except (ValueError, OSError, MemoryError):
+            return Response(status_code=404)
+        return Response(content, media_type="image/jpeg", headers={"cache-control": "private, max-age=600"})
+
+    @inner.get("/photo/{key}")
+    def photo(key: str) -> Response:
+        found = desk.gallery.get(key)
+        if found is None:
+            return Response(status_code=404)
+        return Response(found[0], media_type=found[1], headers={"cache-control": "private, max-age=600"})
+
+    @inner.get("/zip/{job}")
+    def archive(job: str) -> Response:
+        found = store.job(job)
+        if found is None or found.kind != "protect" or found.state != "done":
+            return PlainTextResponse("There is nothing to download yet.", 404)
+        folder = Path(found.spec["output"])
+        try:
+            names = [name for name in ledger.read(folder) if name != MANIFEST]
+        except ValueError:
+            return PlainTextResponse(text.OUTSIDE_GONE.format(folder=folder), 404)
+        headers = {"content-disposition": _attachment(f"{folder.name}.zip")}
+        return StreamingResponse(zipped(folder, names), media_type="application/zip", headers=headers)
+
+    @inner.get("/report/{job}/{name}")
+    def report(job: str, name: str, download: bool = False) -> Response:
+        found = store.job(job)
+        if found is None or "report" not in found.result or name not in ("report.html", "report.json"):
+            return PlainTextResponse("There is no report yet.", 404)
+        path = Path(found.result["report"]).with_name(name)
+        if not path.is_file():
+            return PlainTextResponse(text.OUTSIDE_GONE.format(folder=path.parent), 404)
+        headers = {"content-security-policy": REPORT_POLICY}
+        if download:
+            headers["content-disposition"] = _attachment(name)
+        return FileResponse(path, headers=headers)
+
+
+def _attachment(name: str) -> str:
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_. ") else "_" for letter in name)
+    return f'attachment; filename="{plain}"'
+
+
+def free_port(wanted: int) -> int:
+    """Return `wanted`, or the next port that is free.
+
+    Raises:
+        ValueError: fifty in a row are taken.
+    """
+    for port in range(wanted, wanted + TRIES):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise ValueError(f"the ports {wanted} to {wanted + TRIES - 1} are all taken; choose another with --port")
+
+
+def serve(
+    *,
+    port: int = PORT,
+    browser: bool = True,
+    allowed: Sequence[Path] = (),
+    folder: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the app until Ctrl-C; a second launch opens the first one's page.
+
+    Args:
+        port: the first port that is tried.
+        browser: whether to open the page.
+        allowed: folders outside the user's home that may be looked into.
+        folder: where jobs are kept; by default this user's data folder.
+        say: is told the address, in sentences.
+
+    Raises:
+        ValueError: no port is free, or a folder is missing.
+    """
+    home = folder or user_data_path("unlearnable")
+    home.mkdir(parents=True, exist_ok=True)
+    note = home / "app.json"
+    with claimed(home / "app.lock") as ours:
+        if not ours:
+            url = json.loads(note.read_text(encoding="utf-8"))["url"]
+            say(text.RUNNING.format(url=url))
+            if browser:
+                webbrowser.open(url)
+            return
+        desk = Desk.at(home, allowed)
+        found, token = free_port(port), secrets.token_urlsafe(24)
+        if found != port:
+            say(text.TAKEN.format(port=port, other=found))
+        url = f"http://127.0.0.1:{found}/?token={token}"
+        note.touch(mode=0o600)
+        write_json(note, {"url": url})
+        note.chmod(0o600)
+        try:
+            _run(desk, found, token, lambda: _opened(url, browser=browser, say=say))
+        finally:
+            desk.manager.close()
+            note.unlink(missing_ok=True)
+
+
+def _opened(url: str, *, browser: bool, say: Callable[[str], None]) -> None:
+    say(f"The app is at {url}")
+    say("Only this computer can open it. Ctrl-C ends it; work under way goes on at the next start.")
+    if browser:
+        webbrowser.open(url)
+
+
+def _run(desk: Desk, port: int, token: str, ready: Callable[[], None]) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        build(desk, port=port, token=token),
+        host="127.0.0.1",
+        port=port,
+        log_level="error",
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    ended = threading.Event()
+
+    def look_after() -> None:
+        told = False
+        while not ended.wait(0.05 if not told else TICK):
+            if server.started and not told:
+                told = True
+                ready()
+            if told:
+                desk.manager.tick()
+
+    keeper = threading.Thread(target=look_after, daemon=True)
+    keeper.start()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before = {each: signal.signal(each, leave) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run()
+    finally:
+        ended.set()
+        keeper.join()
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,111 @@
+"""Every sentence of the app, in English."""
+
+NAME = "unlearnable"
+TITLE = "Protect your photos"
+PROMISE = "Nothing leaves this computer. Your originals are only read."
+WHAT = (
+    "A small change, searched for the purpose, makes photos hard to learn from: a network that is trained on them "
+    "finds the change and not what they show. It raises the cost for someone who trains on these files as they are. "
+    "It never promises more."
+)
+NO_SCRIPT = "This page needs JavaScript; without it, `unlearnable protect FOLDER -o NEW-FOLDER` does the same."
+
+CHOOSE, CHOOSE_HINT = "Choose a folder", "Sub-folders are people or kinds of things; everything below is included."
+DROP, DROP_HINT = "Or drop photos here", "Copies of them are kept in this app's own folder."
+ADD = "Add photos"
+USE, CANCEL, UP, OPEN_PATH = "Use this folder", "Cancel", "One folder up", "Folder"
+RECENT, NO_JOBS = "Recent", "Nothing yet."
+
+LOOK_FIRST = "Look first"
+READING = "Reading the folder …"
+MAKING_PREVIEW = "Protecting three of your photos to show you …"
+STRENGTH = "Strength"
+STRENGTHS = {
+    "low": "Low: no pixel changes by more than 4 of 255 levels",
+    "medium": "Medium: up to 8 of 255 levels",
+    "high": "High: up to 16 of 255 levels",
+}
+SEEN = (
+    (38.0, "Hard to see, even side by side."),
+    (34.0, "Can be seen when you flip between the two, mostly in plain areas."),
+    (0.0, "Can be seen as a tint or texture in plain areas, such as sky or skin."),
+)
+"""From which PSNR in dB a sentence holds."""
+
+CATEGORY = "What the photos show"
+BY_FOLDER, ONE = "Each sub-folder is one person or thing", "All photos are of one person or thing"
+ONE_NAME = "Name"
+OUTPUT = "Write the protected copies to"
+FORMAT = "File type"
+FORMATS = {
+    "keep": "As it is (JPEG stays JPEG, which blurs the limit on single pixels)",
+    "png": "PNG: exact, several times larger",
+    "webp": "WebP, lossless: exact, larger",
+}
+BEFORE, AFTER, DIFFERENCE = "Original", "Protected", "Difference × 10"
+COMPARE, ACTUAL = "Compare", "100 %"
+SLIDE = "Slide between the original and the protected photo"
+PROTECT = "Protect {count} photos"
+PROTECT_ONE = "Protect 1 photo"
+ESTIMATE = "It will take about {time}: {seconds:.1f} s for each of these three, on {cores} cores."
+SOON = "It will take a few seconds."
+FOUND = "{count} photos, {size}, in {categories}"
+
+PAUSE, RESUME, SKIP, UNSKIP, TRY_AGAIN = "Pause", "Go on", "Skip", "Take in", "Try again"
+STATES = {"waiting": "in line", "running": "running", "paused": "paused", "done": "done", "failed": "stopped"}
+FILE_STATES = {
+    "waiting": "waiting",
+    "protected": "protected",
+    "kept": "was protected already",
+    "failed": "not protected",
+    "skipped": "left out",
+}
+CLOSE_SAFELY = "You can close this page: the work goes on, and is here when you come back."
+ALL_FILES, PROBLEMS, TO_DO = "All", "Problems", "Waiting"
+NO_FILES = "None."
+MORE, PREVIOUS = "Next 50", "Previous 50"
+
+FINISHED = "{protected} photos are protected."
+CHECKED = "All {checked} files were read again and are as they should be."
+CHECK_FAILED = "{count} files are not as they should be:"
+LOSSY = (
+    "{count} of them are JPEG or the like: the limit on a pixel holds before compression, and single pixels move "
+    "further after it."
+)
+WHERE = "They are in"
+OPEN_FOLDER, DOWNLOAD_ZIP, PROVE = "Open folder", "Download as ZIP", "Prove that it works"
+KEEP_MANIFEST = "Keep manifest.jsonl to yourself: it says which noise is in which photo. The ZIP leaves it out."
+
+OTHERS = "Folder of other people's photos, one sub-folder each (needed if yours are of one person)"
+PROOF_TITLE = "Proof"
+PROVE_HINT = (
+    "Trains a network on your originals, on randomly changed and on the protected photos, and against what an "
+    "exploiter might do. One training of each; minutes."
+)
+CURVES = "Clean photos recognised, % by epoch"
+WORST = "Worst case: {title}, {best:.1f} % at its best epoch: {verdict}."
+TABLE = ("Trained on", "Best epoch", "Last epoch", "Verdict")
+GUESSING = "Guessing gives {chance:.1f} %."
+DOWNLOAD_REPORT, DOWNLOAD_JSON, OPEN_REPORT = "Download report", "Download numbers (JSON)", "Open report"
+NOT_PROTECTED_TITLE = "What this does not protect"
+NOT_PROTECTED = (
+    "photos that were copied before they were protected",
+    "photos whose unprotected versions are also public",
+    "from face search and other models that were trained on other photos",
+    "against an exploiter who knows this method and works against it: see the rows that failed",
+    "for ever: new countermeasures come",
+)
+
+HISTORY = "History"
+DELETE, DELETE_ASK = "Delete", "Delete this from the history? Photos stay where they are."
+DELETE_FILES = "Delete the protected copies too"
+PHOTOS = "Photos"
+DARK = "Light or dark"
+KINDS = {"protect": "Protect", "prove": "Proof"}
+
+OUTSIDE_GONE = "The folder {folder} is not there any more."
+NO_PHOTOS = "There are no photos in {folder}."
+NO_SPACE = "There may be too little room: {need} are needed and {free} are free on that disk."
+UPLOAD_REFUSED = "At most {count} photos of {size} each, {total} together; larger folders are chosen, not dropped."
+TAKEN = "port {port} is taken, so this is port {other}"
+RUNNING = "it is running already: {url}"

@@ -1,0 +1,217 @@
+"""The process that does one job: `python -m unlearnable.app.work FOLDER JOB`. It needs no app to be running."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from unlearnable._types import Progress
+from unlearnable.app.store import FileState, Job, Store
+from unlearnable.evaluation.store import claimed
+from unlearnable.protect import Progress as FileDone
+
+TOLD = 0.25
+"""Seconds between two writes of progress."""
+
+
+def lock_of(folder: Path, name: str) -> Path:
+    """Return the file that a job's process holds while it lives."""
+    return folder / "locks" / f"{name}.lock"
+
+
+def alive(folder: Path, name: str) -> bool:
+    """Return whether a job's process is there."""
+    with claimed(lock_of(folder, name)) as ours:
+        return not ours
+
+
+def work(folder: Path, name: str) -> None:
+    """Do a job to its end, or until it is asked to pause; what goes wrong is one sentence in the store."""
+    store = Store(folder)
+    with claimed(lock_of(folder, name)) as ours:
+        job = store.job(name)
+        if not ours or job is None or job.state in ("done", "failed"):
+            return
+        store.change(name, state="running", message="")
+        try:
+            KINDS[job.kind](store, job)
+        except (ValueError, KeyError, OSError, RuntimeError, ImportError, MemoryError) as error:
+            store.change(name, state="failed", message=_sentence(error), finished=time.time(), seconds_left=None)
+
+
+class _Wishes:
+    """What the person asked for meanwhile, read from the store a few times a second."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store, self.name = store, name
+        self.last = -TOLD
+        self.wish, self.left_out = "run", set[str]()
+
+    def _look(self) -> None:
+        if time.monotonic() - self.last < TOLD:
+            return
+        self.last = time.monotonic()
+        job = self.store.job(self.name)
+        self.wish = "pause" if job is None else job.wish
+        self.left_out = self.store.skipped(self.name)
+
+    def stop(self) -> bool:
+        """Return whether to stop."""
+        self._look()
+        return self.wish != "run"
+
+    def skip(self, key: str) -> bool:
+        """Return whether to leave a file out."""
+        self._look()
+        return key in self.left_out
+
+
+def protect(store: Store, job: Job) -> None:
+    """Protect a folder, then check what was written."""
+    from unlearnable.jobs.protecting import prepare
+    from unlearnable.protect import check
+
+    spec = job.spec
+    source, output = Path(spec["source"]), Path(spec["output"])
+    prepared = prepare(
+        [source],
+        output,
+        strength=spec["strength"],
+        output_format=spec["format"],
+        category=spec["category"],
+        pack=spec["pack"],
+    )
+    items = prepared.plan.items
+    rows = ((item.source.key, str(item.source.path), item.output, item.category) for item in items)
+    store.plan_files(job.id, rows)
+    for failure in prepared.plan.failures:
+        store.fail_file(job.id, str(failure.path), failure.reason)
+    store.change(job.id, total=len(items), done=0)
+    wishes = _Wishes(store, job.id)
+    with _files(store, job.id) as ended:
+        summary = prepared.run(workers=spec.get("workers"), progress=ended, stop=wishes.stop, skip=wishes.skip)
+    result: dict[str, Any] = {
+        "protected": summary.protected + summary.kept,
+        "failed": len(summary.failures),
+        "lossy": summary.lossy,
+        "lowest_survival": summary.lowest_survival,
+        "seconds": round(summary.seconds, 1),
+    }
+    if summary.stopped == "it was interrupted":
+        _stopped(store, job.id)
+        return
+    if summary.stopped:
+        raise ValueError(f"{summary.stopped}: what is written is kept; make room and go on")
+    if summary.protected + summary.kept:
+        store.change(job.id, note="checking")
+        report = check(source, output)
+        keys = {str(item.source.path): item.source.key for item in items}
+        failed = {str(failure.path) for failure in summary.failures}
+        left_out = failed | {keys.get(path, path) for path in failed} | store.skipped(job.id)
+        problems = [row for row in report.problems if row.source not in left_out]
+        result |= {
+            "checked": len(report.rows) - len(report.problems) + len(problems),
+            "problems": [f"{row.output or row.source}: {row.problems[0]}" for row in problems[:20]],
+        }
+    store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None)
+
+
+@contextmanager
+def _files(store: Store, name: str) -> Iterator[Callable[[FileDone], None]]:
+    """Yield a progress callback that writes to the store now and then; the rest is written at the end."""
+    waiting: list[tuple[str, FileState, str]] = []
+    last, newest = [time.monotonic()], list[FileDone]()
+
+    def write() -> None:
+        if newest:
+            now = newest[-1]
+            store.end_files(name, waiting)
+            store.change(name, done=now.done, seconds_left=now.seconds_left, note=now.path.name)
+            waiting.clear()
+            newest.clear()
+        last[0] = time.monotonic()
+
+    def done(now: FileDone) -> None:
+        state: FileState = "failed" if now.failure else "kept" if now.kept else "protected"
+        waiting.append((str(now.path), state, now.failure or now.warning))
+        newest.append(now)
+        if time.monotonic() - last[0] >= TOLD:
+            write()
+
+    try:
+        yield done
+    finally:
+        write()
+
+
+class _Paused(Exception):
+    """The person asked to pause."""
+
+
+def prove(store: Store, job: Job) -> None:
+    """Prove a protected folder."""
+    from unlearnable.jobs.proving import ProveJob
+
+    spec = job.spec
+    asked = ProveJob(
+        source=Path(spec["source"]),
+        protected=Path(spec["protected"]),
+        output=Path(spec["output"]),
+        others=[Path(folder) for folder in spec["others"]],
+        quick=spec["quick"],
+    )
+    wishes = _Wishes(store, job.id)
+    clock: list[tuple[float, int]] = []
+    last = [0.0]
+
+    def report(now: Progress) -> None:
+        if wishes.stop():
+            raise _Paused
+        clock.append((time.monotonic(), now.done))
+        if time.monotonic() - last[0] < TOLD and now.done < now.total:
+            return
+        last[0] = time.monotonic()
+        (start, first), (end, done) = clock[0], clock[-1]
+        left = (end - start) / (done - first) * (now.total - done) if done > first else None
+        store.change(job.id, done=now.done, total=now.total, note=now.note, seconds_left=left)
+
+    def watch(row: str, seed: int, epoch: int, accuracy: float) -> None:
+        store.add_epoch(job.id, row, seed, epoch, accuracy)
+
+    try:
+        readied = asked.read(report)
+        clock.clear()
+        proof, page = readied.run(report, watch)
+    except _Paused:
+        _stopped(store, job.id)
+        return
+    titles = {row["name"]: row["title"] for row in proof["rows"]}
+    result = {"report": str(page), "worst": proof["worst"], "rows": proof["rows"], "titles": titles}
+    result |= {"chance": proof["chance"], "flags": proof["flags"]}
+    store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None)
+
+
+def _stopped(store: Store, name: str) -> None:
+    """Leave the job paused; or waiting for the app's next start, if the app was closed."""
+    job = store.job(name)
+    if job is not None:
+        state = "waiting" if job.wish == "quit" else "paused"
+        store.change(name, state=state, note="", seconds_left=None, wish="run" if job.wish == "quit" else job.wish)
+
+
+KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": prove}
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return " ".join(str(text).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    work(Path(sys.argv[1]), sys.argv[2])

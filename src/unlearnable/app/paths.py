@@ -90,7 +90,7 @@ def safe_name(name: str) -> str:
     """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     kept = "".join(letter if letter.isprintable() and letter not in '<>:"|?*' else "_" for letter in last).strip(" .")
-    if not kept or kept.startswith(".unlearnable"):
+    if not kept:
         raise ValueError("a file without a name was left out")
     if RESERVED.fullmatch(kept):
         kept = f"_{kept}"

@@ -67,13 +67,15 @@ MORE, PREVIOUS = "Next 50", "Previous 50"
 
 FINISHED = "{protected} photos are protected."
 CHECKED = "All {checked} files were read again and are as they should be."
+CHECK_SURVIVAL = "JPEG kept too little of the change in some: PNG or lossless WebP keeps all of it."
 CHECK_FAILED = "{count} files are not as they should be:"
 LOSSY = (
     "{count} of them are JPEG or the like: the limit on a pixel holds before compression, and single pixels move "
     "further after it."
 )
 WHERE = "They are in"
-OPEN_FOLDER, DOWNLOAD_ZIP, PROVE = "Open folder", "Download as ZIP", "Prove that it works"
+OPEN_FOLDER, DOWNLOAD_ZIP, PROVE = "Open folder", "Download as ZIP", "Prove it"
+DOES_IT_WORK = "Does it work? Prove it by training"
 KEEP_MANIFEST = "Keep manifest.jsonl to yourself: it says which noise is in which photo. The ZIP leaves it out."
 
 OTHERS = "Folder of other people's photos, one sub-folder each (needed if yours are of one person)"
@@ -82,6 +84,16 @@ PROVE_HINT = (
     "Trains a network on your originals, on randomly changed and on the protected photos, and against what an "
     "exploiter might do. One training of each; minutes."
 )
+ROWS = {
+    "clean": "clean photos",
+    "random": "random noise",
+    "protected": "protected",
+    "gray": "turned grey",
+    "resize:0.5": "half size",
+    "jpeg:75": "JPEG 75",
+    "jpeg:10": "JPEG 10",
+    "orthogonal-projection": "linear signal out",
+}
 CURVES = "Clean photos recognised, % by epoch"
 WORST = "Worst case: {title}, {best:.1f} % at its best epoch: {verdict}."
 TABLE = ("Trained on", "Best epoch", "Last epoch", "Verdict")

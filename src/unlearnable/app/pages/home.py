@@ -68,6 +68,14 @@ def _drop(desk: Desk) -> None:
         on_upload=keep,
         on_rejected=lambda: ui.notify(limits, type="warning"),
     )
+    # its own buttons are icons without names
+    upload.add_slot(
+        "header",
+        f'''<div class="row items-center q-pa-sm">
+        <q-btn outline no-caps color="primary" icon="add_photo_alternate" label="{text.ADD}" @click="props.pickFiles">
+        </q-btn><span style="display: none"><q-uploader-add-trigger></q-uploader-add-trigger></span>
+        <span class="q-ml-md" v-if="props.isUploading">{{{{ props.uploadProgressLabel }}}}</span></div>''',
+    )
     upload.on("finish", finish)
     upload.props("flat bordered accept=image/*").classes("w-full")
 
@@ -86,7 +94,7 @@ def _pick(desk: Desk) -> None:
     with ui.dialog(value=True) as dialog, ui.card().classes("card").style("max-width: 640px"):
         title(text.CHOOSE, 2)
         typed = ui.input(text.OPEN_PATH).props("outlined dense").classes("w-full")
-        problem = ui.label().classes("failed").props("role=alert")
+        problem = ui.label().classes("failed note").props("role=alert")
         inside = ui.column().classes("folders")
         with ui.row():
             ui.button(text.USE, on_click=lambda: use()).props("unelevated")

@@ -28,8 +28,8 @@ class JobPage:
         with card():
             self.status = ui.label().props("role=status")
             self.bar = ui.html("", sanitize=False).classes("w-full")
-            self.note = ui.label().classes("faint").style("overflow-wrap: anywhere")
-            self.problem = ui.label().classes("failed").props("role=alert")
+            self.note = ui.label().classes("faint note").style("overflow-wrap: anywhere")
+            self.problem = ui.label().classes("failed note").props("role=alert")
             with ui.row():
                 self.pause = ui.button(text.PAUSE, icon="pause", on_click=self._pause).props("outline no-caps")
                 self.resume = ui.button(text.RESUME, icon="play_arrow", on_click=self._resume).props(

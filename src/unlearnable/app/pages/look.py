@@ -50,7 +50,7 @@ async def look_page(desk: Desk, source: str) -> None:
     choices = _Choices(output=str(_free_folder(folder)))
     ui.label(text.PROMISE).classes("promise")
     facts = ui.label(text.READING).props("role=status")
-    problem = ui.label().classes("failed").props("role=alert")
+    problem = ui.label().classes("failed note").props("role=alert")
     with card():
         title(text.STRENGTH, 2)
         ui.radio(dict(text.STRENGTHS)).bind_value(choices, "strength").classes("choice").on_value_change(lambda: look())

@@ -53,7 +53,7 @@ class ProofPage(JobPage):
 def _options(curves: dict[tuple[str, int], list[tuple[int, float]]], names: list[str]) -> dict[str, Any]:
     series = [
         {
-            "name": row,
+            "name": text.ROWS.get(row, row),
             "type": "line",
             "symbolSize": 4,
             "data": [[epoch, round(accuracy, 1)] for epoch, accuracy in curve],
@@ -66,7 +66,12 @@ def _options(curves: dict[tuple[str, int], list[tuple[int, float]]], names: list
     return {
         "animation": False,
         "tooltip": {"trigger": "axis"},
-        "legend": {"data": names, "textStyle": grey, "type": "scroll"},
+        "legend": {
+            "data": [text.ROWS.get(name, name) for name in names],
+            "textStyle": grey,
+            "type": "scroll",
+            "top": 0,
+        },
         "grid": {"left": 44, "right": 16, "top": 40, "bottom": 36},
         "xAxis": {"type": "value", "name": "epoch", "minInterval": 1, "axisLabel": grey, "nameTextStyle": grey},
         "yAxis": {"type": "value", "min": 0, "max": 100, "axisLabel": grey},

@@ -103,6 +103,8 @@ def finished(desk: Desk, job: Job) -> None:
             ui.label(text.CHECK_FAILED.format(count=len(problems))).classes("failed")
             for words in problems:
                 ui.label(words).classes("failed")
+            if any("survival" in words for words in problems):
+                ui.label(text.CHECK_SURVIVAL)
         elif "checked" in result:
             ui.label(text.CHECKED.format(checked=result["checked"])).classes("held")
         if result["lossy"]:
@@ -122,10 +124,10 @@ def finished(desk: Desk, job: Job) -> None:
                 "outline no-caps"
             )
     with card():
-        title(text.PROVE, 2)
+        title(text.DOES_IT_WORK, 2)
         ui.label(text.PROVE_HINT)
         others = ui.input(text.OTHERS).props("outlined dense").classes("w-full")
-        problem = ui.label().classes("failed").props("role=alert")
+        problem = ui.label().classes("failed note").props("role=alert")
 
         def prove() -> None:
             try:

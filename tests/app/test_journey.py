@@ -1,0 +1,253 @@
+"""The whole journey in a browser: real clicks, no request to anywhere else, keys only, and an accessibility check."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.conftest import picture
+from app.test_server import listening
+from unlearnable.app.server import free_port
+from unlearnable.protect import check
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+HINT = "Chromium is not here: as root, apt-get install -y chromium"
+SHOTS = Path(os.environ.get("UNLEARNABLE_SCREENSHOTS", "demo/screenshots"))
+"""Where screenshots of the test are kept; git does not see them."""
+
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=HINT)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield opened
+        opened.close()
+
+
+class Visitor:
+    """A browser page that fails the test if anything leaves this computer or breaks."""
+
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        self.problems: list[str] = []
+        self.context = browser.new_context(accept_downloads=True, **options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(90_000)
+        self.page.on("request", self._watch)
+        self.page.on("pageerror", lambda error: self.problems.append(f"script: {error}"))
+        self.page.goto(url)
+
+    def _watch(self, request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            self.problems.append(f"outside: {request.url}")
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+    def close(self) -> None:
+        self.context.close()
+        assert self.problems == []
+
+
+@pytest.fixture
+def app(tmp_path: Path, home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process, url = listening(tmp_path / "desk", home, free_port(19000))
+    yield process, url
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+
+
+def test_choose_look_protect_check_download(
+    browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str
+) -> None:
+    visitor = Visitor(browser, app[1], viewport={"width": 1180, "height": 820})
+    page = visitor.page
+    assert "token" not in page.url, "the key left the address"
+    page.get_by_role("button", name="Choose a folder").wait_for()
+    accessible(page, axe)
+    visitor.shot("1-home")
+    page.get_by_role("button", name="Choose a folder").click()
+    page.get_by_role("button", name="Photos", exact=True).click()
+    page.get_by_role("button", name="ann", exact=True).wait_for()
+    page.get_by_role("button", name="Use this folder").click()
+    page.locator(".compare").first.wait_for()
+    assert page.get_by_text(re.compile("^6 photos, ")).count() == 1
+    page.get_by_role("button", name="Protect 6 photos").wait_for()
+    accessible(page, axe)
+    visitor.shot("2-look")
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".compare").first.evaluate("each => each.style.getPropertyValue('--at')") == "55%"
+    page.get_by_role("button", name="Difference × 10").first.click()
+    page.get_by_alt_text(re.compile("Difference")).first.wait_for()
+    page.get_by_label(re.compile("High")).click()
+    page.get_by_role("button", name="Protect 6 photos").click()
+    page.get_by_text("5 photos are protected.").wait_for()
+    page.get_by_text("All 5 files were read again").wait_for()
+    assert page.get_by_text("<b>bold.jpg").count() == 1, "a file name is text, not markup"
+    page.get_by_text("not protected", exact=True).wait_for()
+    accessible(page, axe)
+    visitor.shot("3-done")
+    page.get_by_role("button", name="Problems").click()
+    page.get_by_text("ann/0.png").wait_for(state="detached")
+    assert page.get_by_text("bob/broken.jpg").count() == 1
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as ZIP").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert "manifest.jsonl" not in archive.namelist()
+        assert len(archive.namelist()) == 5
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("link", name="Protect: Photos").wait_for()
+    accessible(page, axe)
+    page.get_by_role("button", name=re.compile("Delete Protect")).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_text("Nothing yet.").wait_for()
+    assert (photos.parent / "Photos.protected" / "ann" / "0.png").is_file()
+    visitor.close()
+
+
+def test_two_tabs_pause_close_and_come_back(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path) -> None:
+    many = photos.parent / "Many"
+    for number in range(80):
+        picture(many / "all" / f"{number:02d}.png", number, (900, 700))
+    visitor = Visitor(browser, app[1])
+    page = visitor.page
+    base = page.url.rstrip("/")
+    page.goto(f"{base}/new?source={many}")
+    page.get_by_role("button", name="Protect 80 photos").click()
+    page.wait_for_url("**/job/*")
+    address = page.url
+    other = visitor.context.new_page()
+    other.goto(address)
+    other.get_by_role("button", name="Pause").click()
+    page.get_by_text(re.compile("of 80 files, paused")).wait_for()
+    page.close()
+    other.close()
+    again = visitor.context.new_page()
+    again.set_default_timeout(90_000)
+    again.goto(address)
+    again.get_by_role("button", name="Go on").click()
+    again.get_by_text("80 photos are protected.").wait_for()
+    assert check(many, many.with_name("Many.protected")).exit_code == 0
+    visitor.close()
+
+
+def test_with_keys_alone(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path) -> None:
+    visitor = Visitor(browser, app[1])
+    page = visitor.page
+    page.get_by_role("button", name="Choose a folder").wait_for()
+    _tab_to(page, "Choose a folder")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Use this folder").wait_for()
+    _tab_to(page, "Photos")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="ann", exact=True).wait_for()
+    _tab_to(page, "Use this folder")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Protect 6 photos").wait_for()
+    page.locator(".compare").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('button[disabled]')")
+    _tab_to(page, "Protect 6 photos")
+    page.keyboard.press("Enter")
+    page.get_by_text("5 photos are protected.").wait_for()
+    visitor.close()
+
+
+def _tab_to(page: Any, words: str) -> None:
+    """Press Tab until the thing of that name has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.innerText || ''").strip().endswith(words):
+            return
+    raise AssertionError(f"no way to {words!r} with the Tab key")
+
+
+def test_a_small_dark_screen(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str) -> None:
+    visitor = Visitor(browser, app[1], viewport={"width": 390, "height": 800}, color_scheme="dark")
+    page = visitor.page
+    page.get_by_role("button", name="Choose a folder").wait_for()
+    accessible(page, axe)
+    visitor.shot("4-small-dark")
+    page.goto(f"{page.url.rstrip('/')}/new?source={photos}")
+    page.get_by_role("button", name="Protect 6 photos").wait_for()
+    page.locator(".compare").first.wait_for()
+    accessible(page, axe)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    visitor.shot("5-small-dark-look")
+    visitor.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("/etc", "outside the folders"),
+        ("{home}/gone", "is not there any more"),
+        ("", "no folder name"),
+        ("{home}/empty", "no photos found"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_says_why(
+    browser: Any, app: tuple[subprocess.Popen[str], str], home: Path, source: str, words: str
+) -> None:
+    (home / "empty").mkdir()
+    visitor = Visitor(browser, app[1])
+    visitor.page.goto(f"{visitor.page.url.rstrip('/')}/new?source={source.format(home=home)}")
+    visitor.page.get_by_role("alert").filter(has_text=words).wait_for()
+    visitor.close()
+
+
+def test_photos_are_dropped(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, tmp_path: Path) -> None:
+    visitor = Visitor(browser, app[1])
+    page = visitor.page
+    page.get_by_role("button", name="Choose a folder").wait_for()
+    page.locator("input[type=file]").set_input_files([photos / "ann" / f"{number}.png" for number in range(3)])
+    page.wait_for_url("**/new*")
+    page.get_by_role("button", name="Protect 3 photos").click()
+    page.get_by_text("3 photos are protected.").wait_for()
+    assert len(list((tmp_path / "desk" / "uploads").rglob("*.png"))) == 6, "copies and their protected versions"
+    visitor.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Fetch axe-core from the package registry."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not here, and the accessibility check needs axe-core: apt-get install -y npm")
+    fetched = subprocess.run([npm, "pack", "axe-core@4.10"], cwd=folder, capture_output=True, text=True, check=False)
+    if fetched.returncode:
+        pytest.skip(f"axe-core could not be fetched for the accessibility check: {fetched.stderr[-200:]}")
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as package:
+        content = package.extractfile("package/axe.min.js")
+        assert content is not None
+        return content.read().decode()
+
+
+def accessible(page: Any, axe: str) -> None:
+    """Fail with what is wrong for people who cannot see well, or have no mouse (WCAG 2.1 A and AA)."""
+    page.evaluate(axe)
+    found = page.evaluate(
+        """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then((found) =>
+            found.violations.map((each) => {
+                const places = each.nodes.map((node) => node.html + node.failureSummary);
+                return [each.id, each.help, ...places].join("; ");
+            }))"""
+    )
+    assert found == []

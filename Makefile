@@ -5,14 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format bench notebooks paper slow clean
+.PHONY: demo test chromium lint format bench notebooks paper slow clean
 
 demo: $(READY)
 	$(BIN)/unlearnable demo -o demo
 
 # one thread: the networks are tiny, and the whole takes 2.5 minutes on an idle machine
-test: lint
+test: lint chromium
 	OMP_NUM_THREADS=1 $(BIN)/pytest
+
+# the browser tests drive it; without it they say which line to run, and are skipped
+chromium:
+	@command -v chromium > /dev/null || \
+	{ test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq && apt-get install -y -qq chromium; } || \
+	echo "Chromium is not here, so the browser tests are skipped: apt-get install -y chromium"
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -42,6 +42,11 @@ FORMATS = {
     "png": "PNG: exact, several times larger",
     "webp": "WebP, lossless: exact, larger",
 }
+OPTOUT = "Ask in each photo's metadata not to train AI on it"
+OPTOUT_HINT = (
+    "A request that honest crawlers can read. It can be stripped, it shows that the photo may be protected, and a site "
+    "may remove it when you upload."
+)
 BEFORE, AFTER, DIFFERENCE = "Original", "Protected", "Difference × 10"
 COMPARE, ACTUAL = "Compare", "100 %"
 SLIDE = "Slide between the original and the protected photo"

@@ -82,6 +82,7 @@ def protect(store: Store, job: Job) -> None:
         output_format=spec["format"],
         category=spec["category"],
         pack=spec["pack"],
+        optout=spec.get("optout"),
     )
     items = prepared.plan.items
     rows = ((item.source.key, str(item.source.path), item.output, item.category) for item in items)

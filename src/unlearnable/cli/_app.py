@@ -27,6 +27,9 @@ app.command("unlearnable.cli.check:check", name="check", group=_MINE, help="Re-r
 app.command(
     "unlearnable.cli.prove:prove", name="prove", group=_MINE, help="Train on the protected files; HTML and JSON report."
 )
+app.command(
+    "unlearnable.cli.optout:app", name="optout", group=_MINE, help="Requests not to train: read them, or for a website."
+)
 app.command("unlearnable.cli.app:app", name="app", group=_MINE, help="The same in your browser, on this computer.")
 app.command("unlearnable.cli.demo:demo", name="demo", group=_MINE, help="Protect sample photos and prove it, offline.")
 app.command("unlearnable.cli.pack:app", name="pack", group=_PACKS, help="Class-wise noise ready for new photos.")

@@ -34,6 +34,10 @@ def protect(
     ] = None,
     labels: Annotated[Path | None, Parameter(help="A CSV of file name and category, instead of sub-folders.")] = None,
     pack: Annotated[str, Parameter(help="The noise: a name of `unlearnable pack list`, or a file.")] = "photos-64",
+    optout: Annotated[
+        Literal["ai", "genai", "all"] | None,
+        Parameter(help="Ask in the metadata not to train AI, generative AI, or mine at all; a request, not a lock."),
+    ] = None,
     owner_key_file: Annotated[
         Path | None, Parameter(name="--owner-key", help="Your secret; default: made once for this user.")
     ] = None,
@@ -60,6 +64,7 @@ def protect(
         labels=labels,
         pack=pack,
         owner_key_file=owner_key_file,
+        optout=optout,
     )
     job = prepared.plan
     if dry_run:

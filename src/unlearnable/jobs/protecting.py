@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int8
 
 from unlearnable.jobs.owner import owner_key, usable_cores
-from unlearnable.media import Target
+from unlearnable.media import OptOut, Target
 from unlearnable.packs import assign, load_pack, noise_of
 from unlearnable.protect import MANIFEST, STRENGTHS, Plan, Progress, ProtectOptions, Strength, Summary, ledger, plan
 from unlearnable.protect import protect as run
@@ -58,6 +58,7 @@ def prepare(
     labels: Path | None = None,
     pack: str = "photos-64",
     owner_key_file: Path | None = None,
+    optout: OptOut | None = None,
 ) -> ProtectJob:
     """Plan the protection of photos. Categories that the output has already keep their noise.
 
@@ -70,6 +71,7 @@ def prepare(
         labels: a CSV of file name and category instead.
         pack: a name or a file.
         owner_key_file: where the owner's secret is; by default this user's.
+        optout: a request not to train, for the metadata: ai, genai or all.
 
     Raises:
         ValueError: what cannot be done, in one sentence.
@@ -80,6 +82,7 @@ def prepare(
         output_format=output_format,
         category=category,
         labels=labels,
+        optout=optout,
         pack=chosen.name,
         pack_hash=chosen.noise.checksum(),
         pack_epsilon=chosen.noise.budget.epsilon,

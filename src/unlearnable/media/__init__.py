@@ -3,6 +3,8 @@
 from unlearnable.media.decode import decode
 from unlearnable.media.encode import encode, output_format
 from unlearnable.media.measure import Measurement, measure, ssim
+from unlearnable.media.optout import VALUES as OPTOUT_VALUES
+from unlearnable.media.optout import OptOut, meaning, read_optout, with_optout
 from unlearnable.media.pattern import Pattern, add, fit
 from unlearnable.media.picture import (
     FORMAT_SUFFIXES,
@@ -18,11 +20,13 @@ from unlearnable.media.picture import (
 
 __all__ = [
     "FORMAT_SUFFIXES",
+    "OPTOUT_VALUES",
     "Encoding",
     "Format",
     "Measurement",
     "Metadata",
     "Mode",
+    "OptOut",
     "Pattern",
     "Picture",
     "Refused",
@@ -32,7 +36,10 @@ __all__ = [
     "encode",
     "fit",
     "is_grey",
+    "meaning",
     "measure",
     "output_format",
+    "read_optout",
     "ssim",
+    "with_optout",
 ]

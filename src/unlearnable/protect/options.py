@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from unlearnable.media import Target
+from unlearnable.media import OPTOUT_VALUES, OptOut, Target
 
 Strength = Literal["low", "medium", "high"]
 STRENGTHS: dict[Strength, float] = {"low": 4.0, "medium": 8.0, "high": 16.0}
@@ -18,7 +18,8 @@ class ProtectOptions:
 
     `epsilon` is the budget in pixel levels; noise made at `pack_epsilon` is scaled to it. `category` puts every
     photo in one category, `labels` reads them from a CSV file of two columns (file, category), and with neither
-    the sub-folder is the category. `pack` and `pack_hash` only go into the record.
+    the sub-folder is the category. `optout` writes a request not to train into the metadata: ai, genai or all.
+    `pack` and `pack_hash` only go into the record.
 
     Raises ValueError for an unusable value or for `category` and `labels` together.
     """
@@ -27,6 +28,7 @@ class ProtectOptions:
     output_format: Target = "keep"
     category: str | None = None
     labels: Path | None = None
+    optout: OptOut | None = None
     pack: str = ""
     pack_hash: str = ""
     pack_epsilon: float = 8.0
@@ -38,6 +40,8 @@ class ProtectOptions:
                 raise ValueError(f"{name} is in pixel levels and lies between 1 and 64, got {value!r}")
         if self.output_format not in get_args(Target):
             raise ValueError(f"the output format is one of {', '.join(get_args(Target))}, got {self.output_format!r}")
+        if self.optout is not None and self.optout not in OPTOUT_VALUES:
+            raise ValueError(f"the opt-out is one of {', '.join(OPTOUT_VALUES)}, got {self.optout!r}")
         if self.category is not None and self.labels is not None:
             raise ValueError("got a category and a labels file: choose one of them")
         if self.category is not None and not self.category.strip():
@@ -51,4 +55,6 @@ class ProtectOptions:
             "pack": self.pack,
             "pack_hash": self.pack_hash,
             "pack_epsilon": self.pack_epsilon,
+            # left out where there is none: folders of earlier versions are not written again
+            **({"optout": self.optout} if self.optout else {}),
         }

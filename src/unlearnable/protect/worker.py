@@ -106,12 +106,17 @@ def _work(task: Task) -> Outcome:
         scale=task.options.epsilon / task.options.pack_epsilon,
     )
     changed = replace(original, pixels=media.add(original.pixels, pattern, original.alpha))
+    lost: tuple[str, ...] = ()
+    if task.options.optout is not None:
+        xmp, lost = media.with_optout(original.metadata.xmp, task.options.optout)
+        changed = replace(changed, metadata=replace(original.metadata, xmp=xmp))
     encoded, kind, lossless = media.encode(changed, task.options.output_format)
     with temporary(target, task.folder) as path:
         _write(path, encoded)
         written = path.read_bytes()
         again = media.decode(written)
         measured = _verify(original, again, pattern, lossless, task.options.epsilon)
+        _verify_optout(again, task.options)
         if target.exists() and task.previous is None and target.read_bytes() != written:
             raise Refused(f"a file that is not ours is in its place: move {task.output!r} away")
         status = task.source.stat()
@@ -127,7 +132,7 @@ def _work(task: Task) -> Outcome:
         size=again.size,
         orientation=original.orientation,
         measured=measured,
-        notes=original.notes,
+        notes=original.notes + lost,
     )
     return Outcome(entry=entry, warning=_warning(entry))
 
@@ -157,6 +162,11 @@ def _verify(
         raise Refused(f"the written {again.format} left the budget ({measured.linf:.1f} levels), so it was removed")
     values = {name: round(value, 4) for name, value in asdict(measured).items()}
     return {name: min(value, 999.0) for name, value in values.items()}
+
+
+def _verify_optout(again: Picture, options: ProtectOptions) -> None:
+    if options.optout is not None and media.read_optout(again.metadata.xmp) != media.OPTOUT_VALUES[options.optout]:
+        raise Refused(f"the written {again.format} did not keep the opt-out, so it was removed")
 
 
 def _warning(entry: Entry) -> str:

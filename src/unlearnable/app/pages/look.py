@@ -31,6 +31,7 @@ class _Choices:
     one: bool = False
     name: str = "me"
     pack: str = "photos-64"
+    optout: bool = False
 
     @property
     def category(self) -> str | None:
@@ -62,6 +63,8 @@ async def look_page(desk: Desk, source: str) -> None:
         name.bind_visibility_from(choices, "one")
         title(text.FORMAT, 2)
         ui.radio(dict(text.FORMATS)).bind_value(choices, "format").classes("choice").on_value_change(lambda: look())
+        ui.checkbox(text.OPTOUT).bind_value(choices, "optout").classes("choice")
+        ui.label(text.OPTOUT_HINT).classes("faint")
         ui.input(text.OUTPUT).bind_value(choices, "output").props("outlined dense").classes("w-full")
     shown = ui.element("div").classes("samples")
     estimate = ui.label().props("role=status")
@@ -76,6 +79,7 @@ async def look_page(desk: Desk, source: str) -> None:
             output_format=choices.format,
             category=choices.category,
             pack=choices.pack,
+            optout="ai" if choices.optout else None,
         )
 
     async def look() -> None:
@@ -126,6 +130,7 @@ async def look_page(desk: Desk, source: str) -> None:
             "format": choices.format,
             "category": choices.category,
             "pack": choices.pack,
+            "optout": "ai" if choices.optout else None,
         }
         ui.navigate.to(f"/job/{desk.manager.add('protect', spec)}")
 

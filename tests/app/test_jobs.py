@@ -46,7 +46,7 @@ def test_a_folder_is_protected_and_checked_and_a_broken_file_says_why(tmp_path: 
     assert (job.state, job.message) == ("done", "")
     assert job.result["protected"] == 5
     assert job.result["checked"] == 5
-    assert job.result["problems"] == []
+    assert (job.result["wrong"], job.result["weak"]) == (0, 0)
     states = {file.key: (file.state, file.reason) for file in manager.store.files(name)}
     assert states["bob/<b>bold.jpg"][0] == "protected"
     assert states["bob/broken.jpg"][0] == "failed"
@@ -72,7 +72,7 @@ def test_a_skipped_file_is_left_out_and_can_be_taken_in(tmp_path: Path, photos: 
     assert not (photos.with_name("Photos.protected") / "ann" / "1.png").exists()
     assert (photos.with_name("Photos.protected") / "ann" / "2.png").exists()
     assert store.counts(name) == {"protected": 4, "failed": 1, "skipped": 1}
-    assert job.result["problems"] == [], "what was left out on purpose is no problem"
+    assert job.result["wrong"] == 0, "what was left out on purpose is no problem"
     store.skip(name, 0)
     assert store.skipped(name) == {"ann/1.png"}, "what is protected cannot be skipped any more"
 

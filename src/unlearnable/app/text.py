@@ -72,7 +72,10 @@ MORE, PREVIOUS = "Next 50", "Previous 50"
 
 FINISHED = "{protected} photos are protected."
 CHECKED = "All {checked} files were read again and are as they should be."
-CHECK_SURVIVAL = "JPEG kept too little of the change in some: PNG or lossless WebP keeps all of it."
+CHECK_WEAK = (
+    "In {count} files less of the change is left than is good: where a photo is black or white there is no room for "
+    "it, and JPEG of low quality takes some."
+)
 CHECK_FAILED = "{count} files are not as they should be:"
 LOSSY = (
     "{count} of them are JPEG or the like: the limit on a pixel holds before compression, and single pixels move "

@@ -12,6 +12,12 @@ from unlearnable.app.store import FileState, Job, Store
 from unlearnable.evaluation.store import claimed
 from unlearnable.protect import Progress as FileDone
 
+WEAK = "survival:"
+"""How the check names a file with too little of the noise in it."""
+
+NAMED = 20
+"""Files with problems that are named, of all that are counted."""
+
 TOLD = 0.25
 """Seconds between two writes of progress."""
 
@@ -112,9 +118,14 @@ def protect(store: Store, job: Job) -> None:
         failed = {str(failure.path) for failure in summary.failures}
         left_out = failed | {keys.get(path, path) for path in failed} | store.skipped(job.id)
         problems = [row for row in report.problems if row.source not in left_out]
+        weak = [row.output for row in problems if all(WEAK in words for words in row.problems)]
+        wrong = [f"{row.output or row.source}: {row.problems[0]}" for row in problems if row.output not in weak]
         result |= {
-            "checked": len(report.rows) - len(report.problems) + len(problems),
-            "problems": [f"{row.output or row.source}: {row.problems[0]}" for row in problems[:20]],
+            "checked": len(report.rows) - len(report.problems) + len(weak),
+            "weak": len(weak),
+            "weak_names": weak[:NAMED],
+            "wrong": len(wrong),
+            "wrong_names": wrong[:NAMED],
         }
     store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None)
 

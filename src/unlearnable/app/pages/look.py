@@ -52,6 +52,7 @@ async def look_page(desk: Desk, source: str) -> None:
     ui.label(text.PROMISE).classes("promise")
     facts = ui.label(text.READING).props("role=status")
     problem = ui.label().classes("failed note").props("role=alert")
+    shown = ui.element("div").classes("samples")
     with card():
         title(text.STRENGTH, 2)
         ui.radio(dict(text.STRENGTHS)).bind_value(choices, "strength").classes("choice").on_value_change(lambda: look())
@@ -66,7 +67,6 @@ async def look_page(desk: Desk, source: str) -> None:
         ui.checkbox(text.OPTOUT).bind_value(choices, "optout").classes("choice")
         ui.label(text.OPTOUT_HINT).classes("faint")
         ui.input(text.OUTPUT).bind_value(choices, "output").props("outlined dense").classes("w-full")
-    shown = ui.element("div").classes("samples")
     estimate = ui.label().props("role=status")
     start = ui.button("").props("unelevated size=lg disable")
 

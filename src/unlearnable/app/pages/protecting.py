@@ -98,15 +98,15 @@ def finished(desk: Desk, job: Job) -> None:
     result, output = job.result, Path(job.spec["output"])
     with card():
         title(text.FINISHED.format(protected=result["protected"]), 2)
-        problems = result.get("problems", [])
-        if problems:
-            ui.label(text.CHECK_FAILED.format(count=len(problems))).classes("failed")
-            for words in problems:
+        if result.get("wrong"):
+            ui.label(text.CHECK_FAILED.format(count=result["wrong"])).classes("failed")
+            for words in result["wrong_names"]:
                 ui.label(words).classes("failed")
-            if any("survival" in words for words in problems):
-                ui.label(text.CHECK_SURVIVAL)
         elif "checked" in result:
             ui.label(text.CHECKED.format(checked=result["checked"])).classes("held")
+        if result.get("weak"):
+            ui.label(text.CHECK_WEAK.format(count=result["weak"])).classes("weakened")
+            ui.label(", ".join(result["weak_names"])).classes("faint")
         if result["lossy"]:
             ui.label(text.LOSSY.format(count=result["lossy"])).classes("faint")
         ui.label(f"{text.WHERE} {output}").style("overflow-wrap: anywhere")

@@ -10,9 +10,9 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/unlearnable demo -o demo
 
-# one thread: the networks are tiny, and the whole takes 2.5 minutes on an idle machine
+# one thread each: the networks are tiny
 test: lint chromium
-	OMP_NUM_THREADS=1 $(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 # the browser tests drive it; without it they say which line to run, and are skipped
 chromium:

@@ -144,16 +144,16 @@ def test_settings_out_of_range_are_errors(settings: dict, message: str) -> None:
 
 @pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
 def test_surrogates_take_turns(scope: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unlearnable.poisons import _alternating, error_min
+    from unlearnable.poisons import _alternating, _joint
 
     stepped: list[str] = []
-    real = error_min.model_step
+    real = _joint.model_step
 
     def watched(model: torch.nn.Module, *rest: object) -> tuple[float, float]:
         stepped.append(type(model).__name__)
         return real(model, *rest)
 
-    for module in (error_min, _alternating):
+    for module in (_joint, _alternating):
         monkeypatch.setattr(module, "model_step", watched)
     settings = {"scope": scope, "steps": 4, "rounds": 4, "model_steps": 1, "noise_steps": 1, "stop_error": 0}
     ErrorMin(surrogates=("fast-small", "resnet-small"), **settings).craft(images(), RUNTIME)

@@ -15,6 +15,10 @@ from unlearnable.poisons._base import AdditivePoison
 WINDOW = 3
 PART = 4096
 """Images filled at once."""
+
+BLOCK = 100
+"""Processes that are tried side by side."""
+
 ATTEMPTS = 10_000
 
 
@@ -87,18 +91,25 @@ class Autoregressive(AdditivePoison):
     def _processes(self, classes: int, channels: int, generator: np.random.Generator) -> Float32[np.ndarray, "k c s"]:
         """Draw β for each class and colour: β sums to 1, stable, and unlike those before it."""
         chosen: list[np.ndarray] = []
-        side = 32 + self.border
-        for _ in range(ATTEMPTS):
-            if len(chosen) == classes * channels:
-                return np.stack(chosen).reshape(classes, channels, -1)
-            drawn = generator.standard_normal(WINDOW * WINDOW - 1).astype(np.float32)
-            beta = drawn / drawn.sum()
-            start = generator.standard_normal((side, side, 1), dtype=np.float32)
+        side, wanted = 32 + self.border, classes * channels
+        for _ in range(ATTEMPTS // BLOCK):
+            betas, starts, states = [], [], []
+            for _ in range(BLOCK):
+                drawn = generator.standard_normal(WINDOW * WINDOW - 1).astype(np.float32)
+                betas.append(drawn / drawn.sum())
+                starts.append(generator.standard_normal((side, side), dtype=np.float32))
+                states.append(generator.bit_generator.state)
             with np.errstate(over="ignore", invalid="ignore"):
-                noise = filled(start, beta[:, None])[self.border :, self.border :, 0]
-                stable = np.isfinite(noise).all() and np.linalg.norm(noise) <= self.largest
-            if stable and all(answer(noise, other) >= self.least for other in chosen):
-                chosen.append(beta)
+                noises = filled(np.stack(starts, axis=2), np.stack(betas, axis=1))[self.border :, self.border :]
+                sizes = np.linalg.norm(noises, axis=(0, 1))
+            for place in np.flatnonzero(np.isfinite(sizes) & (sizes <= self.largest)):
+                noise = np.ascontiguousarray(noises[:, :, place])
+                if all(answer(noise, other) >= self.least for other in chosen):
+                    chosen.append(betas[place])
+                if len(chosen) == wanted:
+                    # as if no more had been drawn than were needed: the block is no setting
+                    generator.bit_generator.state = states[place]
+                    return np.stack(chosen).reshape(classes, channels, -1)
         raise ValueError(
             f"autoregressive found {len(chosen)} of {classes * channels} processes that are stable and unlike; "
             "raise largest or lower least"

@@ -251,3 +251,26 @@ def accessible(page: Any, axe: str) -> None:
             }))"""
     )
     assert found == []
+
+
+def test_the_noise_lab(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str) -> None:
+    visitor = Visitor(browser, app[1], viewport={"width": 1180, "height": 820})
+    page = visitor.page
+    page.get_by_role("link", name="Noise lab").click()
+    page.get_by_label("epsilon").wait_for()
+    accessible(page, axe)
+    page.get_by_label("epsilon").fill("a lot")
+    page.get_by_role("button", name="Craft and train").click()
+    page.get_by_role("alert").filter(has_text="epsilon must be a number; got 'a lot'").wait_for()
+    page.get_by_label("epsilon").fill("32")
+    page.get_by_label("steps", exact=True).fill("8")
+    page.get_by_label("Images per class").fill("12")
+    page.get_by_role("button", name="Craft and train").click()
+    page.get_by_text(re.compile("protected: best epoch")).wait_for()
+    page.wait_for_function("() => [...document.images].every((each) => each.complete && each.naturalWidth > 0)")
+    accessible(page, axe)
+    visitor.shot("6-lab")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download noise").click()
+    assert download.value.suggested_filename == "error-min.safetensors"
+    visitor.close()

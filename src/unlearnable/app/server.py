@@ -91,6 +91,19 @@ def _routes(inner: FastAPI, desk: Desk) -> None:
             headers["content-disposition"] = _attachment(name)
         return FileResponse(path, headers=headers)
 
+    @inner.get("/lab/{job}/{name}")
+    def lab(job: str, name: str) -> Response:
+        found = store.job(job)
+        wanted = {"picture.png": "picture", "noise.safetensors": "noise"}.get(name)
+        if found is None or found.kind != "lab" or wanted is None or wanted not in found.result:
+            return PlainTextResponse("There is nothing of that name yet.", 404)
+        path = Path(found.result[wanted])
+        if not path.is_file():
+            return PlainTextResponse(text.OUTSIDE_GONE.format(folder=path.parent), 404)
+        method = found.spec["method"]
+        headers = {"content-disposition": _attachment(f"{method}.safetensors")} if wanted == "noise" else {}
+        return FileResponse(path, headers=headers)
+
 
 def _attachment(name: str) -> str:
     plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_. ") else "_" for letter in name)

@@ -116,12 +116,23 @@ NOT_PROTECTED = (
     "for ever: new countermeasures come",
 )
 
+LAB = "Noise lab"
+LAB_HINT = (
+    "For researchers: any method of the registry on a small data set, one training on clean images and one on "
+    "protected ones, through the same countermeasure. One seed: a look, not a result."
+)
+LAB_LOADING = "Loading the methods …"
+LAB_METHOD, LAB_DATA, LAB_PER_CLASS, LAB_AGAINST = "Method", "Data", "Images per class", "Countermeasure"
+LAB_SETTINGS, LAB_START, LAB_DOWNLOAD = "Settings", "Craft and train", "Download noise"
+LAB_CRAFTED = "Crafted in {seconds:.0f} s."
+LAB_PICTURE = "Originals, the difference × 10, and published images."
+
 HISTORY = "History"
 DELETE, DELETE_ASK = "Delete", "Delete this from the history? Photos stay where they are."
 DELETE_FILES = "Delete the protected copies too"
 PHOTOS = "Photos"
 DARK = "Light or dark"
-KINDS = {"protect": "Protect", "prove": "Proof"}
+KINDS = {"protect": "Protect", "prove": "Proof", "lab": "Noise lab"}
 
 OUTSIDE_GONE = "The folder {folder} is not there any more."
 NO_PHOTOS = "There are no photos in {folder}."

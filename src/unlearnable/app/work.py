@@ -205,6 +205,35 @@ def prove(store: Store, job: Job) -> None:
     store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None)
 
 
+def lab(store: Store, job: Job) -> None:
+    """Try a poison."""
+    from unlearnable.jobs.lab import LabJob, made
+
+    spec = job.spec
+    settings = {name: spec[name] for name in ("data", "per_class", "countermeasure")}
+    asked = LabJob(poison=made(spec["method"], spec["settings"]), folder=store.folder / "lab" / job.id, **settings)
+    wishes = _Wishes(store, job.id)
+    total, done = 2 * asked.recipe.epochs, [0]
+    store.change(job.id, total=total)
+
+    def note(words: str) -> None:
+        if wishes.stop():
+            raise _Paused
+        store.change(job.id, note=words)
+
+    def watch(row: str, seed: int, epoch: int, accuracy: float) -> None:
+        done[0] += 1
+        store.add_epoch(job.id, row, seed, epoch, accuracy)
+        store.change(job.id, done=min(done[0], total))
+
+    try:
+        result = asked.run(note, watch)
+    except _Paused:
+        _stopped(store, job.id)
+        return
+    store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None, done=total)
+
+
 def _stopped(store: Store, name: str) -> None:
     """Leave the job paused; or waiting for the app's next start, if the app was closed."""
     job = store.job(name)
@@ -213,7 +242,7 @@ def _stopped(store: Store, name: str) -> None:
         store.change(name, state=state, note="", seconds_left=None, wish="run" if job.wish == "quit" else job.wish)
 
 
-KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": prove}
+KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": prove, "lab": lab}
 
 
 def _sentence(error: BaseException) -> str:

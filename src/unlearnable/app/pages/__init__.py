@@ -1,5 +1,7 @@
 """The pages, by address."""
 
+from collections.abc import Callable
+
 from nicegui import ui
 
 from unlearnable.app import text
@@ -7,6 +9,8 @@ from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import Frame
 from unlearnable.app.pages.history import history_page
 from unlearnable.app.pages.home import home_page
+from unlearnable.app.pages.job import JobPage
+from unlearnable.app.pages.lab import LabPage, lab_page
 from unlearnable.app.pages.look import look_page
 from unlearnable.app.pages.proof import ProofPage
 from unlearnable.app.pages.protecting import ProtectPage
@@ -31,10 +35,18 @@ def pages(desk: Desk) -> None:
         with Frame(desk, text.TITLE if found is None else text.KINDS[found.kind]):
             if found is None:
                 ui.label("This job is not in the history any more.")
-            elif found.kind == "protect":
-                ProtectPage(desk, name).show()
             else:
-                ProofPage(desk, name).show()
+                kinds: dict[str, Callable[[Desk, str], JobPage]] = {
+                    "protect": ProtectPage,
+                    "prove": ProofPage,
+                    "lab": LabPage,
+                }
+                kinds[found.kind](desk, name).show()
+
+    @ui.page("/lab")
+    async def lab() -> None:
+        with Frame(desk, text.LAB):
+            await lab_page(desk)
 
     @ui.page("/history")
     def history() -> None:

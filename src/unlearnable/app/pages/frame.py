@@ -32,6 +32,7 @@ class Frame:
         with ui.header().classes("top items-center"):
             ui.link(text.NAME, "/").classes("brand")
             ui.link(text.HISTORY, "/history")
+            ui.link(text.LAB, "/lab")
             ui.space()
 
             def turn() -> None:

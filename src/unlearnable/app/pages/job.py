@@ -1,5 +1,6 @@
 """A page that follows a job."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from nicegui import ui
@@ -13,13 +14,17 @@ REFRESH = 0.5
 """Seconds between two looks into the store."""
 
 
-class JobPage:
+class JobPage(ABC):
     """A page that follows a job: it looks into the store twice a second and changes what changed."""
 
     def __init__(self, desk: Desk, name: str) -> None:
         self.desk, self.name = desk, name
         self.store = desk.manager.store
         self.shown: Any = None
+
+    @abstractmethod
+    def show(self) -> None:
+        """Show the page."""
 
     def head(self) -> None:
         """Show where, how far, and the buttons."""
@@ -80,5 +85,6 @@ class JobPage:
 
     unit = "files"
 
+    @abstractmethod
     def update(self, job: Job) -> None:
         """Change what this kind of page has of its own."""

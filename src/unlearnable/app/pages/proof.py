@@ -25,7 +25,7 @@ class ProofPage(JobPage):
         with card():
             title(text.CURVES, 2)
             self.chart = (
-                ui.echart(_options({}, []))
+                ui.echart(options({}, []))
                 .style("height: 320px; width: 100%")
                 .props(f'role=img aria-label="{text.CURVES}"')
             )
@@ -42,7 +42,7 @@ class ProofPage(JobPage):
             self.points = points
             names = list(dict.fromkeys(row for row, _ in curves))
             self.chart.options.clear()
-            self.chart.options.update(_options(curves, names))
+            self.chart.options.update(options(curves, names))
             self.chart.update()
         if job.state == "done" and not self.done:
             self.done = True
@@ -50,7 +50,8 @@ class ProofPage(JobPage):
                 _proved(job)
 
 
-def _options(curves: dict[tuple[str, int], list[tuple[int, float]]], names: list[str]) -> dict[str, Any]:
+def options(curves: dict[tuple[str, int], list[tuple[int, float]]], names: list[str]) -> dict[str, Any]:
+    """Return what the chart is drawn from: one line for each row and seed."""
     series = [
         {
             "name": text.ROWS.get(row, row),

@@ -1,0 +1,130 @@
+"""The noise lab: any poison on a small data set."""
+
+from html import escape
+from typing import Any
+
+from nicegui import ui
+
+from unlearnable.app import text
+from unlearnable.app.desk import Desk
+from unlearnable.app.pages.frame import aside, card, sentence, title
+from unlearnable.app.pages.job import JobPage
+from unlearnable.app.pages.proof import options
+from unlearnable.app.store import Job
+
+
+async def lab_page(desk: Desk) -> None:
+    """Show the form of a method, and start it."""
+    ui.label(text.LAB_HINT)
+    waiting = ui.label(text.LAB_LOADING).props("role=status")
+    # the methods bring torch with them, which takes seconds
+    lab = await aside(_lab)
+    waiting.delete()
+    names = lab.methods()
+    values: dict[str, Any] = {}
+    problem = ui.label().classes("failed note").props("role=alert")
+    with card():
+        chosen = ui.select({name: f"{name}: {words}" for name, words in names.items()}, label=text.LAB_METHOD)
+        chosen.set_value("error-min")
+        chosen.props("outlined dense").classes("w-full")
+        with ui.element("div").classes("pair"):
+            data = ui.select(list(lab.DATA), value="digits", label=text.LAB_DATA).props("outlined dense")
+            per_class = ui.number(text.LAB_PER_CLASS, value=100, min=2, precision=0).props("outlined dense")
+            against = ui.input(text.LAB_AGAINST, value="none").props("outlined dense")
+        title(text.LAB_SETTINGS, 2)
+        holder = ui.element("div").classes("pair")
+
+    async def fill() -> None:
+        settings = await aside(lab.form, chosen.value)
+        values.clear()
+        values.update({each.name: each.default for each in settings})
+        holder.clear()
+        with holder:
+            for each in settings:
+                if each.kind == "choice":
+                    ui.select(list(each.choices), label=each.name).bind_value(values, each.name).props("outlined dense")
+                else:
+                    ui.input(each.name).bind_value(values, each.name).props("outlined dense")
+
+    async def begin() -> None:
+        spec = {
+            "source": chosen.value,
+            "method": chosen.value,
+            "settings": {name: str(value) for name, value in values.items()},
+            "data": data.value,
+            "per_class": int(per_class.value or 0),
+            "countermeasure": against.value.strip() or "none",
+        }
+        try:
+            await aside(_checked, spec)
+        except (ValueError, TypeError) as error:
+            problem.set_text(sentence(error))
+            return
+        ui.navigate.to(f"/job/{desk.manager.add('lab', spec)}")
+
+    chosen.on_value_change(fill)
+    ui.button(text.LAB_START, icon="science", on_click=begin).props("unelevated no-caps")
+    await fill()
+
+
+def _lab() -> Any:
+    from unlearnable.jobs import lab
+
+    return lab
+
+
+def _checked(spec: dict[str, Any]) -> None:
+    from pathlib import Path
+
+    lab = _lab()
+    poison = lab.made(spec["method"], spec["settings"])
+    settings = {name: spec[name] for name in ("data", "per_class", "countermeasure")}
+    lab.LabJob(poison=poison, folder=Path(), **settings)
+
+
+class LabPage(JobPage):
+    """Follows a try."""
+
+    unit = "steps"
+
+    def show(self) -> None:
+        """Show the page."""
+        job = self._job()
+        self.head()
+        given = ", ".join(f"{name} = {value}" for name, value in job.spec["settings"].items() if value)
+        where = f"{job.spec['data']}, {job.spec['per_class']} per class, against {job.spec['countermeasure']}"
+        ui.label(f"{where}; {given}").classes("faint").style("overflow-wrap: anywhere")
+        with card():
+            title(text.CURVES, 2)
+            self.chart = ui.echart(options({}, [])).style("height: 300px; width: 100%")
+            self.chart.props(f'role=img aria-label="{text.CURVES}"')
+        self.result = ui.column().classes("w-full")
+        self.done, self.points = False, -1
+        self.follow()
+
+    def update(self, job: Job) -> None:
+        """Draw new epochs, and the outcome once."""
+        curves = self.store.epochs(self.name)
+        points = sum(len(curve) for curve in curves.values())
+        if points != self.points:
+            self.points = points
+            self.chart.options.clear()
+            self.chart.options.update(options(curves, list(dict.fromkeys(row for row, _ in curves))))
+            self.chart.update()
+        if job.state == "done" and not self.done:
+            self.done = True
+            with self.result, card():
+                rows = job.result["rows"]
+                for name, row in rows.items():
+                    ui.label(f"{name}: best epoch {row['best']:.1f} %, last {row['last']:.1f} %")
+                ui.label(text.LAB_CRAFTED.format(seconds=job.result["seconds"])).classes("faint")
+                alt = escape(text.LAB_PICTURE, quote=True)
+                ui.html(
+                    f'<img src="/lab/{self.name}/picture.png" alt="{alt}" style="max-width:100%;height:auto">',
+                    sanitize=False,
+                ).classes("w-full")
+                ui.label(text.LAB_PICTURE).classes("faint")
+                address = f"/lab/{self.name}/noise.safetensors"
+                ui.button(text.LAB_DOWNLOAD, icon="download", on_click=lambda: ui.navigate.to(address)).props(
+                    "outline no-caps"
+                )

@@ -1,6 +1,7 @@
 """Small pictures for the pages, and three protected samples to look at first."""
 
 import io
+import math
 import secrets
 import tempfile
 import threading
@@ -21,6 +22,9 @@ from unlearnable.protect import Item, ledger
 THUMB, SHOWN = 96, 1600
 SAMPLES = 3
 AMPLIFY = 10
+LOOKED_AT = 16_000_000
+"""Pixels of a photo that the difference is drawn from."""
+
 MOST_PIXELS = 120_000_000
 """Of a photo that a thumbnail is made of; larger ones are shown without."""
 BROWSER_KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
@@ -126,7 +130,9 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
 
 def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gallery: Gallery) -> Sample:
     before, after = decode(item.source.path, size=None), decode(written, size=None)
-    difference = np.clip(127.5 + AMPLIFY * (after.astype(np.int16) - before), 0, 255).astype(np.uint8)
+    step = max(1, math.ceil(math.sqrt(before[0].size / LOOKED_AT)))
+    coarse = before[:, ::step, ::step], after[:, ::step, ::step]
+    difference = np.clip(127.5 + AMPLIFY * (coarse[1].astype(np.int16) - coarse[0]), 0, 255).astype(np.uint8)
     return Sample(
         name=item.source.key,
         size=entry.size,

@@ -16,7 +16,7 @@ import pytest
 from app.conftest import picture
 from app.test_server import listening
 from unlearnable.app.server import free_port
-from unlearnable.protect import check
+from unlearnable.protect import check, ledger
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 HINT = "Chromium is not here: as root, apt-get install -y chromium"
@@ -144,6 +144,32 @@ def test_two_tabs_pause_close_and_come_back(browser: Any, app: tuple[subprocess.
     again.get_by_role("button", name="Go on").click()
     again.get_by_text("80 photos are protected.").wait_for()
     assert check(many, many.with_name("Many.protected")).exit_code == 0
+    visitor.close()
+
+
+def test_one_name_for_all_or_a_list(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path) -> None:
+    visitor = Visitor(browser, app[1])
+    page = visitor.page
+    page.goto(f"{page.url.rstrip('/')}/new?source={photos}")
+    page.get_by_text(re.compile("in 2 categories")).wait_for()
+    page.get_by_label("All photos are of one person or thing").click()
+    page.get_by_text(re.compile("in one category")).wait_for()
+    lines = [f"ann/{number}.png,{number}" for number in range(3)] + ["bob/<b>bold.jpg,0", "bob/plain.jpg,1"]
+    listed = photos.parent / "list.csv"
+    listed.write_text("\n".join(["file,category", *lines, "bob/broken.jpg,2"]))
+    page.get_by_label("A list says").click()
+    page.get_by_label("The list, a CSV file").fill("/etc/passwd")
+    page.get_by_label("The list, a CSV file").blur()
+    page.get_by_role("alert").filter(has_text="outside the folders").wait_for()
+    page.get_by_label("The list, a CSV file").fill(str(listed))
+    page.get_by_label("The list, a CSV file").blur()
+    page.get_by_text(re.compile("in 3 categories")).wait_for()
+    page.get_by_role("checkbox", name=re.compile("Ask in each photo")).click()
+    page.get_by_role("button", name="Protect 6 photos").click()
+    page.get_by_text("5 photos are protected.").wait_for()
+    written = ledger.read(photos.with_name("Photos.protected"))
+    assert written["bob/plain.jpg"].category == "1"
+    assert written["bob/plain.jpg"].parameters["optout"] == "ai"
     visitor.close()
 
 

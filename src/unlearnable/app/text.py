@@ -33,6 +33,8 @@ SEEN = (
 """From which PSNR in dB a sentence holds."""
 
 CATEGORY = "What the photos show"
+BY_LIST, LIST_FILE = "A list says who or what is in each photo", "The list, a CSV file"
+LIST_HINT = "Two columns: the file's name (with its sub-folder, if it has one) and the category."
 BY_FOLDER, ONE = "Each sub-folder is one person or thing", "All photos are of one person or thing"
 ONE_NAME = "Name"
 OUTPUT = "Write the protected copies to"

@@ -87,6 +87,7 @@ def protect(store: Store, job: Job) -> None:
         strength=spec["strength"],
         output_format=spec["format"],
         category=spec["category"],
+        labels=Path(spec["labels"]) if spec.get("labels") else None,
         pack=spec["pack"],
         optout=spec.get("optout"),
     )

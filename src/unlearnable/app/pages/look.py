@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 from nicegui import ui
 
@@ -28,14 +29,16 @@ class _Choices:
     output: str
     strength: Strength = "medium"
     format: Target = "keep"
-    one: bool = False
+    by: Literal["folder", "one", "list"] = "folder"
     name: str = "me"
+    list: str = ""
     pack: str = "photos-64"
     optout: bool = False
 
     @property
     def category(self) -> str | None:
-        return self.name if self.one else None
+        """One name for all photos, or nothing."""
+        return self.name if self.by == "one" else None
 
 
 async def look_page(desk: Desk, source: str) -> None:
@@ -57,11 +60,13 @@ async def look_page(desk: Desk, source: str) -> None:
         title(text.STRENGTH, 2)
         ui.radio(dict(text.STRENGTHS)).bind_value(choices, "strength").classes("choice").on_value_change(lambda: look())
         title(text.CATEGORY, 2)
-        ui.radio({False: text.BY_FOLDER, True: text.ONE}).bind_value(choices, "one").classes("choice").on_value_change(
-            lambda: look()
-        )
+        kinds = ui.radio({"folder": text.BY_FOLDER, "one": text.ONE, "list": text.BY_LIST}).bind_value(choices, "by")
+        kinds.classes("choice").on_value_change(lambda: look())
         name = ui.input(text.ONE_NAME).bind_value(choices, "name").props("outlined dense")
-        name.bind_visibility_from(choices, "one")
+        name.bind_visibility_from(choices, "by", value="one")
+        labels = ui.input(text.LIST_FILE).bind_value(choices, "list").props("outlined dense").classes("w-full")
+        labels.bind_visibility_from(choices, "by", value="list")
+        ui.label(text.LIST_HINT).classes("faint").bind_visibility_from(choices, "by", value="list")
         title(text.FORMAT, 2)
         ui.radio(dict(text.FORMATS)).bind_value(choices, "format").classes("choice").on_value_change(lambda: look())
         ui.checkbox(text.OPTOUT).bind_value(choices, "optout").classes("choice")
@@ -78,6 +83,7 @@ async def look_page(desk: Desk, source: str) -> None:
             strength=choices.strength,
             output_format=choices.format,
             category=choices.category,
+            labels=desk.places.inside(choices.list) if choices.by == "list" else None,
             pack=choices.pack,
             optout="ai" if choices.optout else None,
         )
@@ -129,6 +135,7 @@ async def look_page(desk: Desk, source: str) -> None:
             "strength": choices.strength,
             "format": choices.format,
             "category": choices.category,
+            "labels": str(job.plan.options.labels) if job.plan.options.labels else None,
             "pack": choices.pack,
             "optout": "ai" if choices.optout else None,
         }
@@ -136,6 +143,7 @@ async def look_page(desk: Desk, source: str) -> None:
 
     start.on_click(begin)
     name.on("blur", look)
+    labels.on("blur", look)
     ui.timer(0.05, look, once=True)
 
 

@@ -50,5 +50,5 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[dev,app,demo,heic,jpeg,pretrained]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,app,c2pa,demo,heic,jpeg,pretrained]"
 	touch $(READY)

@@ -1,10 +1,14 @@
 """`unlearnable optout`: requests not to train, in photos and for a website."""
 
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from unlearnable import media
+from unlearnable._extras import MissingExtraError
 from unlearnable.cli._app import OK, SOME_FAILED, say
 from unlearnable.cli._options import AsJson, emit
 
@@ -20,21 +24,35 @@ NOTICE = "These are requests. They can be ignored and stripped, and they say who
 @app.command(name="read")
 def read(files: Annotated[list[Path], Parameter(help="Photos.")], /, *, as_json: AsJson = False) -> int:
     """Say what each photo's metadata asks for. Exit code: 0 all could be read, 1 some could not."""
-    from unlearnable import media
-
     failed = 0
     for file in files:
+        signed: media.Signed | None = None
         try:
-            value = media.read_optout(media.decode(file.read_bytes()).metadata.xmp)
+            data = file.read_bytes()
+            picture = media.decode(data)
+            value = media.read_optout(picture.metadata.xmp)
             words = "asks for nothing" if value is None else media.meaning(value)
+            with suppress(MissingExtraError):
+                signed = media.read_credentials(data, picture.format)
         except (media.Refused, OSError) as error:
             failed += 1
             value, words = None, f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        if signed is not None:
+            words += f"; {_told(signed)}"
         if as_json:
-            emit({"kind": "optout", "file": str(file), "value": value, "meaning": words})
+            facts = {"kind": "optout", "file": str(file), "value": value, "meaning": words}
+            emit({**facts, "credentials": None if signed is None else asdict(signed)})
         else:
             say(f"{file}: {words}")
     return SOME_FAILED if failed else OK
+
+
+def _told(signed: media.Signed) -> str:
+    state = (
+        "the file was changed since" if not signed.valid else "known to this reader" if signed.trusted else "untrusted"
+    )
+    what = ", ".join(signed.prohibits) or "nothing"
+    return f"Content Credentials signed by {signed.by} ({state}) prohibit {what}"
 
 
 @app.command(name="site")

@@ -38,6 +38,10 @@ def protect(
         Literal["ai", "genai", "all"] | None,
         Parameter(help="Ask in the metadata not to train AI, generative AI, or mine at all; a request, not a lock."),
     ] = None,
+    c2pa_cert: Annotated[
+        Path | None, Parameter(help="Sign the request as Content Credentials: your certificate chain, PEM.")
+    ] = None,
+    c2pa_key: Annotated[Path | None, Parameter(help="And its private key, PEM; it is only read.")] = None,
     owner_key_file: Annotated[
         Path | None, Parameter(name="--owner-key", help="Your secret; default: made once for this user.")
     ] = None,
@@ -54,7 +58,10 @@ def protect(
     Originals are only read. A second run does only what is missing. Exit code: 0 ok, 1 some files failed, 2 wrong use.
     """
     from unlearnable.jobs.protecting import prepare
+    from unlearnable.media import Signer
 
+    if (c2pa_cert is None) != (c2pa_key is None):
+        raise ValueError("signing needs both --c2pa-cert and --c2pa-key")
     prepared = prepare(
         inputs,
         output,
@@ -65,6 +72,7 @@ def protect(
         pack=pack,
         owner_key_file=owner_key_file,
         optout=optout,
+        signer=Signer.load(c2pa_cert, c2pa_key) if c2pa_cert and c2pa_key else None,
     )
     job = prepared.plan
     if dry_run:

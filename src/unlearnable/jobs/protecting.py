@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int8
 
 from unlearnable.jobs.owner import owner_key, usable_cores
-from unlearnable.media import OptOut, Target
+from unlearnable.media import OptOut, Signer, Target
 from unlearnable.packs import assign, load_pack, noise_of
 from unlearnable.protect import MANIFEST, STRENGTHS, Plan, Progress, ProtectOptions, Strength, Summary, ledger, plan
 from unlearnable.protect import protect as run
@@ -59,6 +59,7 @@ def prepare(
     pack: str = "photos-64",
     owner_key_file: Path | None = None,
     optout: OptOut | None = None,
+    signer: Signer | None = None,
 ) -> ProtectJob:
     """Plan the protection of photos. Categories that the output has already keep their noise.
 
@@ -72,6 +73,7 @@ def prepare(
         pack: a name or a file.
         owner_key_file: where the owner's secret is; by default this user's.
         optout: a request not to train, for the metadata: ai, genai or all.
+        signer: who signs it as Content Credentials.
 
     Raises:
         ValueError: what cannot be done, in one sentence.
@@ -83,6 +85,7 @@ def prepare(
         category=category,
         labels=labels,
         optout=optout,
+        signer=signer,
         pack=chosen.name,
         pack_hash=chosen.noise.checksum(),
         pack_epsilon=chosen.noise.budget.epsilon,

@@ -1,5 +1,6 @@
 """Photo files to pixels and back, noise laid over them, and what is measured afterwards. Knows nothing of learning."""
 
+from unlearnable.media.credentials import Signed, Signer, read_credentials
 from unlearnable.media.decode import decode
 from unlearnable.media.encode import encode, output_format
 from unlearnable.media.measure import Measurement, measure, ssim
@@ -30,6 +31,8 @@ __all__ = [
     "Pattern",
     "Picture",
     "Refused",
+    "Signed",
+    "Signer",
     "Target",
     "add",
     "decode",
@@ -39,6 +42,7 @@ __all__ = [
     "meaning",
     "measure",
     "output_format",
+    "read_credentials",
     "read_optout",
     "ssim",
     "with_optout",

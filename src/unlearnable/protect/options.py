@@ -1,11 +1,12 @@
 """What a person chooses when protecting photos, and the record of it."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from unlearnable.media import OPTOUT_VALUES, OptOut, Target
+from unlearnable.media import OPTOUT_VALUES, OptOut, Signer, Target
 
 Strength = Literal["low", "medium", "high"]
 STRENGTHS: dict[Strength, float] = {"low": 4.0, "medium": 8.0, "high": 16.0}
@@ -18,7 +19,8 @@ class ProtectOptions:
 
     `epsilon` is the budget in pixel levels; noise made at `pack_epsilon` is scaled to it. `category` puts every
     photo in one category, `labels` reads them from a CSV file of two columns (file, category), and with neither
-    the sub-folder is the category. `optout` writes a request not to train into the metadata: ai, genai or all.
+    the sub-folder is the category. `optout` writes a request not to train into the metadata: ai, genai or all;
+    `signer` signs the same, and that noise was added, as Content Credentials, last of all.
     `pack` and `pack_hash` only go into the record.
 
     Raises ValueError for an unusable value or for `category` and `labels` together.
@@ -29,6 +31,7 @@ class ProtectOptions:
     category: str | None = None
     labels: Path | None = None
     optout: OptOut | None = None
+    signer: Signer | None = None
     pack: str = ""
     pack_hash: str = ""
     pack_epsilon: float = 8.0
@@ -57,4 +60,5 @@ class ProtectOptions:
             "pack_epsilon": self.pack_epsilon,
             # left out where there is none: folders of earlier versions are not written again
             **({"optout": self.optout} if self.optout else {}),
+            **({"signed_by": hashlib.blake2b(self.signer.cert, digest_size=8).hexdigest()} if self.signer else {}),
         }

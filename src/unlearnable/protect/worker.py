@@ -111,6 +111,8 @@ def _work(task: Task) -> Outcome:
         xmp, lost = media.with_optout(original.metadata.xmp, task.options.optout)
         changed = replace(changed, metadata=replace(original.metadata, xmp=xmp))
     encoded, kind, lossless = media.encode(changed, task.options.output_format)
+    if task.options.signer is not None:
+        encoded = task.options.signer.sign(encoded, kind)
     with temporary(target, task.folder) as path:
         _write(path, encoded)
         written = path.read_bytes()

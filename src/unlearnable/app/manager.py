@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ class Manager:
         self.folder = folder
         self.store = Store(folder)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.lock = threading.Lock()
         (folder / "logs").mkdir(exist_ok=True)
 
     def add(self, kind: str, spec: Mapping[str, Any]) -> str:
@@ -34,6 +36,10 @@ class Manager:
 
         A process that died without a word twice is not started a third time.
         """
+        with self.lock:  # a page and the keeper may ask at once
+            self._tick()
+
+    def _tick(self) -> None:
         for name, process in list(self.processes.items()):
             if process.poll() is not None:
                 del self.processes[name]

@@ -3,14 +3,16 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, Report
+from unlearnable._types import Progress, Report, Scope
 from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, model_step, perturbed, smoothed, surrogate_optimiser
 from unlearnable.poisons._checkpoint import Checkpoint, State
 from unlearnable.training.fit import build
@@ -106,3 +108,65 @@ class Joint:
             mistakes = torch.tensor(list(recent), dtype=torch.float64)
             state.keep({**batches.state(), "levels": levels, "recent": mistakes, "steps": torch.tensor(number)})
         return levels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patterned(AdditivePoison):
+    """What methods that give each image one of a few patterns share: the settings of the joint search.
+
+    Args:
+        variants: patterns per class; each image gets one of them at random.
+        surrogates: architectures of f_θ that take turns, names in `models.ARCHITECTURES`.
+        steps: joint steps on θ and δ at most.
+        step: size of a sign step in levels; by default ε / 10.
+        cycles: of δ's gradient, the highest frequency that is used, in cycles per image.
+        batch_size: images a step.
+        learning_rate: of θ.
+        stop_error: stop when the surrogates' error over the last STOP_WINDOW batches falls below this share; 0 never.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
+    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+
+    scope: Scope = "sample-wise"
+    variants: int = 1
+    surrogates: tuple[str, ...] = ("fast-small",)
+    steps: int = 200
+    step: float | None = None
+    cycles: float = 8.0
+    batch_size: int = 500
+    learning_rate: float = 0.1
+    stop_error: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.surrogates:
+            raise ValueError("surrogates must name at least one architecture")
+        if min(self.variants, self.steps) < 1 or self.batch_size < 2:
+            raise ValueError("variants and steps must be at least 1, batch_size at least 2")
+        if not self.learning_rate > 0 or (self.step is not None and not self.step > 0):
+            raise ValueError("learning_rate and step must be positive")
+        if not self.cycles >= 1 or not 0 <= self.stop_error < 1:
+            raise ValueError("cycles must be at least 1 per image, and stop_error a share from 0 up to 1")
+
+    def joint(self, **changes: Any) -> Joint:
+        """Return the search with these settings."""
+        settings: dict[str, Any] = {
+            "networks": self.surrogates,
+            "epsilon": self.epsilon,
+            "step": self.epsilon / 10 if self.step is None else self.step,
+            "steps": self.steps,
+            "cycles": self.cycles,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "stop_error": self.stop_error,
+        }
+        return Joint(**{**settings, **changes})
+
+    def drawn(self, labels: Int64[Tensor, " n"], generator: torch.Generator) -> Int64[Tensor, " n"]:
+        """Draw the pattern of each image."""
+        variant = torch.randint(self.variants, (len(labels),), generator=generator).to(labels.device)
+        return labels * self.variants + variant

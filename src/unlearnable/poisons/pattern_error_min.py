@@ -9,17 +9,16 @@ from torch import Tensor
 
 from unlearnable._runtime import Runtime
 from unlearnable._scratch import scratch
-from unlearnable._types import RealLevels, Report, Scope
+from unlearnable._types import RealLevels, Report
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches
-from unlearnable.poisons._joint import Joint
+from unlearnable.poisons._joint import Patterned
 
 Place = Literal["random", "centre"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatternErrorMin(AdditivePoison):
+class PatternErrorMin(Patterned):
     """Class-wise error-minimizing noise that covers a patch, or of which a class has several kinds.
 
     min_θ min_{‖δ‖∞ ≤ ε} E_l L(f_θ(x_i + P_l δ_{y_i, v_i}), y_i), the kind v_i drawn once for each image, P_l the
@@ -32,22 +31,12 @@ class PatternErrorMin(AdditivePoison):
     Args:
         patch: side of the pattern in pixels; by default, or where the image is smaller, all of it.
         place: `random` or `centre`.
-        variants: kinds per class.
-        surrogates: architectures of f_θ that take turns, names in `models.ARCHITECTURES`.
-        steps: joint steps on θ and δ at most.
-        step: size of a sign step in levels; by default ε / 10.
-        cycles: of δ's gradient, the highest frequency that is used, in cycles per image.
-        batch_size: images a step.
-        learning_rate: of θ.
-        stop_error: stop when the surrogates' error over the last 20 batches falls below this share; 0 never.
 
     Raises:
         ValueError: a setting is out of range.
     """
 
     method: ClassVar[str] = "pattern-error-min"
-    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
-    needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
     citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
   title = {Unlearnable Examples: Making Personal Data Unexploitable},
   author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
@@ -55,37 +44,21 @@ class PatternErrorMin(AdditivePoison):
   year = {2021}
 }"""
 
-    scope: Scope = "sample-wise"
     patch: int | None = None
     place: Place = "random"
-    variants: int = 1
-    surrogates: tuple[str, ...] = ("fast-small",)
-    steps: int = 200
-    step: float | None = None
-    cycles: float = 8.0
-    batch_size: int = 500
-    learning_rate: float = 0.1
-    stop_error: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.place not in get_args(Place):
             raise ValueError(f"place must be {' or '.join(get_args(Place))}; got {self.place!r}")
-        if not self.surrogates:
-            raise ValueError("surrogates must name at least one architecture")
-        if min(self.variants, self.steps) < 1 or self.batch_size < 2 or (self.patch is not None and self.patch < 1):
-            raise ValueError("patch, variants and steps must be at least 1, batch_size at least 2")
-        if not self.learning_rate > 0 or (self.step is not None and not self.step > 0):
-            raise ValueError("learning_rate and step must be positive")
-        if not self.cycles >= 1 or not 0 <= self.stop_error < 1:
-            raise ValueError("cycles must be at least 1 per image, and stop_error a share from 0 up to 1")
+        if self.patch is not None and self.patch < 1:
+            raise ValueError(f"patch must be at least 1 pixel; got {self.patch!r}")
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search for the patterns, and lay one into every image (levels)."""
         labels = torch.from_numpy(data.labels).to(runtime.device)
         drawn = runtime.generator("patterns")
-        variant = torch.randint(self.variants, (len(labels),), generator=drawn).to(runtime.device)
-        patterns = labels * self.variants + variant
+        patterns = self.drawn(labels, drawn)
         height, width = data.pixels.shape[2:]
         side = min(height, width)
         sides = (height, width) if self.patch is None else (min(self.patch, height), min(self.patch, width))
@@ -93,18 +66,7 @@ class PatternErrorMin(AdditivePoison):
         def lay(own: Float[Tensor, "b c p q"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
             return laid(own, *self._places(len(own), (height, width), sides, generator), (height, width))
 
-        search = Joint(
-            networks=self.surrogates,
-            epsilon=self.epsilon,
-            step=self.epsilon / 10 if self.step is None else self.step,
-            steps=self.steps,
-            cycles=self.cycles * min(sides) / side,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            stop_error=self.stop_error,
-            lay=lay,
-            sides=sides,
-        )
+        search = self.joint(cycles=self.cycles * min(sides) / side, lay=lay, sides=sides)
         count = len(data.classes) * self.variants
         levels = search.search(data, patterns, count, runtime, report, self.checkpoint(data, runtime))
         result = torch.from_numpy(scratch(data.pixels.shape, levels.new_zeros(1).cpu().numpy().dtype))

@@ -8,8 +8,7 @@ from nicegui import ui
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import aside, card, sentence, title
-from unlearnable.app.pages.job import JobPage
-from unlearnable.app.pages.proof import options
+from unlearnable.app.pages.proof import CurvePage
 from unlearnable.app.store import Job
 
 
@@ -82,49 +81,28 @@ def _checked(spec: dict[str, Any]) -> None:
     lab.LabJob(poison=poison, folder=Path(), **settings)
 
 
-class LabPage(JobPage):
+class LabPage(CurvePage):
     """Follows a try."""
 
     unit = "steps"
 
-    def show(self) -> None:
-        """Show the page."""
-        job = self._job()
-        self.head()
-        given = ", ".join(f"{name} = {value}" for name, value in job.spec["settings"].items() if value)
-        where = f"{job.spec['data']}, {job.spec['per_class']} per class, against {job.spec['countermeasure']}"
+    def before(self) -> None:
+        """Say what is tried."""
+        spec = self._job().spec
+        given = ", ".join(f"{name} = {value}" for name, value in spec["settings"].items() if value)
+        where = f"{spec['data']}, {spec['per_class']} per class, against {spec['countermeasure']}"
         ui.label(f"{where}; {given}").classes("faint").style("overflow-wrap: anywhere")
-        with card():
-            title(text.CURVES, 2)
-            self.chart = ui.echart(options({}, [])).style("height: 300px; width: 100%")
-            self.chart.props(f'role=img aria-label="{text.CURVES}"')
-        self.result = ui.column().classes("w-full")
-        self.done, self.points = False, -1
-        self.follow()
 
-    def update(self, job: Job) -> None:
-        """Draw new epochs, and the outcome once."""
-        curves = self.store.epochs(self.name)
-        points = sum(len(curve) for curve in curves.values())
-        if points != self.points:
-            self.points = points
-            self.chart.options.clear()
-            self.chart.options.update(options(curves, list(dict.fromkeys(row for row, _ in curves))))
-            self.chart.update()
-        if job.state == "done" and not self.done:
-            self.done = True
-            with self.result, card():
-                rows = job.result["rows"]
-                for name, row in rows.items():
-                    ui.label(f"{name}: best epoch {row['best']:.1f} %, last {row['last']:.1f} %")
-                ui.label(text.LAB_CRAFTED.format(seconds=job.result["seconds"])).classes("faint")
-                alt = escape(text.LAB_PICTURE, quote=True)
-                ui.html(
-                    f'<img src="/lab/{self.name}/picture.png" alt="{alt}" style="max-width:100%;height:auto">',
-                    sanitize=False,
-                ).classes("w-full")
-                ui.label(text.LAB_PICTURE).classes("faint")
-                address = f"/lab/{self.name}/noise.safetensors"
-                ui.button(text.LAB_DOWNLOAD, icon="download", on_click=lambda: ui.navigate.to(address)).props(
-                    "outline no-caps"
-                )
+    def outcome(self, job: Job) -> None:
+        """Show numbers and pictures, and hand out the noise."""
+        with card():
+            for name, row in job.result["rows"].items():
+                ui.label(f"{name}: best epoch {row['best']:.1f} %, last {row['last']:.1f} %")
+            ui.label(text.LAB_CRAFTED.format(seconds=job.result["seconds"])).classes("faint")
+            alt = escape(text.LAB_PICTURE, quote=True)
+            picture = f'<img src="/lab/{self.name}/picture.png" alt="{alt}" style="max-width:100%;height:auto">'
+            ui.html(picture, sanitize=False).classes("w-full")
+            ui.label(text.LAB_PICTURE).classes("faint")
+            address = f"/lab/{self.name}/noise.safetensors"
+            button = ui.button(text.LAB_DOWNLOAD, icon="download", on_click=lambda: ui.navigate.to(address))
+            button.props("outline no-caps")

@@ -1,5 +1,6 @@
 """The curves and the outcome of a proof."""
 
+from abc import abstractmethod
 from html import escape
 from typing import Any
 
@@ -14,25 +15,27 @@ CURVES = ("clean", "random", "protected")
 COLOURS = {"clean": "#7a8699", "random": "#7b8fc9", "protected": "#1f8a5b"}
 
 
-class ProofPage(JobPage):
-    """Follows a proof."""
-
-    unit = "epochs"
+class CurvePage(JobPage):
+    """Follows a job that trains: its curves, and what came of it once."""
 
     def show(self) -> None:
         """Show the page."""
         self.head()
+        self.before()
         with card():
             title(text.CURVES, 2)
-            self.chart = (
-                ui.echart(options({}, []))
-                .style("height: 320px; width: 100%")
-                .props(f'role=img aria-label="{text.CURVES}"')
-            )
+            self.chart = ui.echart(options({}, [])).style("height: 320px; width: 100%")
+            self.chart.props(f'role=img aria-label="{text.CURVES}"')
         self.result = ui.column().classes("w-full")
-        self.done = False
-        self.points = -1
+        self.done, self.points = False, -1
         self.follow()
+
+    def before(self) -> None:
+        """Show what comes before the curves."""
+
+    @abstractmethod
+    def outcome(self, job: Job) -> None:
+        """Show what came of it."""
 
     def update(self, job: Job) -> None:
         """Draw new epochs, and the outcome once."""
@@ -40,14 +43,23 @@ class ProofPage(JobPage):
         points = sum(len(curve) for curve in curves.values())
         if points != self.points:
             self.points = points
-            names = list(dict.fromkeys(row for row, _ in curves))
             self.chart.options.clear()
-            self.chart.options.update(options(curves, names))
+            self.chart.options.update(options(curves, list(dict.fromkeys(row for row, _ in curves))))
             self.chart.update()
         if job.state == "done" and not self.done:
             self.done = True
             with self.result:
-                _proved(job)
+                self.outcome(job)
+
+
+class ProofPage(CurvePage):
+    """Follows a proof."""
+
+    unit = "epochs"
+
+    def outcome(self, job: Job) -> None:
+        """Show the rows, the worst first, and what is not protected."""
+        _proved(job)
 
 
 def options(curves: dict[tuple[str, int], list[tuple[int, float]]], names: list[str]) -> dict[str, Any]:

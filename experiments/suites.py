@@ -35,6 +35,7 @@ from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.pretrained_aware import PretrainedAware
 from unlearnable.poisons.random import RandomNoise
 from unlearnable.poisons.resilient_error_min import ResilientErrorMin
+from unlearnable.poisons.resilient_targeted import ResilientTargeted
 from unlearnable.poisons.robust_error_min import RobustErrorMin
 from unlearnable.poisons.self_ensemble import SelfEnsemble
 from unlearnable.poisons.stable_error_min import StableErrorMin
@@ -59,6 +60,7 @@ OTHERS: dict[str, AnyPoison] = {
     "error-min + one-pixel": ErrorMinOnePixel(),
     "convolution": Convolution(),
     "targeted": Targeted(),
+    "resilient targeted": ResilientTargeted(),
     "self-ensemble": SelfEnsemble(),
     "hypocritical": Hypocritical(),
     "entangled": Entangled(),

@@ -32,6 +32,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "deep-confuse": {"rounds": 6, "path": 2},
     "neural-tangent": {"block": 8, "steps": 2, "time": 4},
     "stable-error-min": {"rounds": 4, "model_steps": 3, "noise_steps": 1, "attack_steps": 1},
+    "resilient-targeted": {"surrogate_epochs": 2, "steps": 3},
     "targeted": {"surrogate_epochs": 2, "steps": 3},
     "self-ensemble": {"surrogate_epochs": 2, "checkpoints": 2, "steps": 4},
 }

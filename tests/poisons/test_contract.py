@@ -19,6 +19,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "error-max": {"surrogate_epochs": 1, "rounds": 2, "noise_steps": 2, "batch_size": 16},
     "pil": {"epochs": 2, "steps": 4, "batch_size": 16},
     "targeted": {"surrogate_epochs": 1, "steps": 3, "batch_size": 16},
+    "resilient-targeted": {"surrogate_epochs": 1, "steps": 3, "batch_size": 16},
     "self-ensemble": {"surrogate_epochs": 2, "checkpoints": 2, "steps": 4, "batch_size": 16},
     "hypocritical": {"surrogate_epochs": 1, "steps": 3, "batch_size": 16},
     "entangled": {"surrogate_epochs": 1, "steps": 3, "batch_size": 16},

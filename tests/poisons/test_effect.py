@@ -59,6 +59,7 @@ UNMEASURED = {
     "mutual-information",
     "pretrained-aware",
     "resilient-error-min",
+    "resilient-targeted",
     "stable-error-min",
     "transferable",
 }

@@ -332,3 +332,23 @@ def test_the_whole_image_is_a_patch_too() -> None:
     there.square().sum().backward()  # type: ignore[no-untyped-call]
     assert pattern.grad is not None
     assert torch.equal(pattern.grad, 2 * pattern.detach())
+
+
+def test_resilient_targeted_looks_at_the_image_as_it_may_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.poisons import resilient_targeted
+    from unlearnable.poisons.targeted import Targeted
+
+    data, settings = images(count=40, size=8), {"surrogate_epochs": 1, "steps": 6, "batch_size": 20, "seed": 1}
+    plain = resilient_targeted.ResilientTargeted(plain=1.0, **settings).craft(data, RUNTIME)
+    seen: list[tuple[float, int]] = []
+    real = resilient_targeted.rewritten
+
+    def watched(batch: torch.Tensor, plain: float, lowest: int, generator: torch.Generator) -> torch.Tensor:
+        seen.append((plain, lowest))
+        return real(batch, plain, lowest, generator)
+
+    monkeypatch.setattr(resilient_targeted, "rewritten", watched)
+    stored = resilient_targeted.ResilientTargeted(plain=0.0, lowest=30, **settings).craft(data, RUNTIME)
+    assert seen == [(0.0, 30)] * 12, "every step of both batches"
+    assert stored.checksum() != plain.checksum()
+    assert Targeted(**settings).craft(data, RUNTIME).bank.shape == plain.bank.shape

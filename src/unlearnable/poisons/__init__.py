@@ -105,6 +105,10 @@ POISONS = Registry(
             "unlearnable.poisons.deep_confuse:DeepConfuse",
             "a network taught by one step of learning from its noise (Feng et al. 2019)",
         ),
+        "resilient-targeted": Entry(
+            "unlearnable.poisons.resilient_targeted:ResilientTargeted",
+            "targeted noise searched through JPEG, grey and half the size (ours)",
+        ),
         "resilient-error-min": Entry(
             "unlearnable.poisons.resilient_error_min:ResilientErrorMin",
             "error-min searched through JPEG, grey and blur (ours)",

@@ -28,6 +28,10 @@ Objective = Callable[[nn.Module, Float[Tensor, "b c h w"], Int64[Tensor, " b"]],
 """(f, images in [0, 1], their rows in the data) -> the sum over the images of what δ makes small."""
 
 
+View = Callable[[Float[Tensor, "b c h w"], torch.Generator], Float[Tensor, "b c h w"]]
+"""What is seen of a batch in [0, 1], with draws of its own."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Watched:
     """Hooks of `fit` that train adversarially if `radius` (levels) is positive, and hold on to the network."""
@@ -160,6 +164,7 @@ def searched(
     steps: int,
     batch_size: int,
     shift: int = 0,
+    view: View | None = None,
 ) -> RealLevels:
     """Take sign steps on every image's δ that make the objective small; the networks take turns, step by step.
 
@@ -175,6 +180,7 @@ def searched(
         steps: sign steps.
         batch_size: images at once.
         shift: each step sees the batch moved by up to so many pixels, and mirrored half the time, as exploiters do.
+        view: what each step sees of that.
     """
     keep_memory()
     images = runtime.images(data.pixels)
@@ -199,6 +205,8 @@ def searched(
                 delta: Tensor, model: nn.Module = model, part: Tensor = part, at: Tensor = rows_there
             ) -> Tensor:
                 seen = moved(perturbed(part, delta), shift, generator)
+                if view is not None:
+                    seen = view(seen, generator)
                 with runtime.autocast():
                     loss = objective(model, seen, at)
                 return torch.autograd.grad(loss, delta)[0]

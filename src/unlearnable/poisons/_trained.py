@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import RealLevels, Report, Scope
@@ -60,6 +62,10 @@ class AgainstTrained(AdditivePoison):
     def objective(self, data: ImageSet, models: Sequence[nn.Module], runtime: Runtime) -> Objective:
         """Return what δ makes small, of one of the networks and a batch."""
 
+    def view(self, images: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
+        """Return what each step sees of the moved batch in [0, 1]."""
+        return images
+
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Train the surrogates, then search (levels)."""
         passes = len(self.surrogates) * self.surrogate_epochs
@@ -88,4 +94,5 @@ class AgainstTrained(AdditivePoison):
             steps=self.steps,
             batch_size=self.batch_size,
             shift=self.shift,
+            view=self.view,
         )

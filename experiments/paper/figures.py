@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from experiments.paper.measured import Measured
 from experiments.paper.suites import SHARES
@@ -36,9 +37,9 @@ def figure1(folder: Path) -> Figure | None:
         axes.set_xlabel("epoch")
         axes.set_ylim(0, 100)
         axes.grid(color=GRID, linewidth=0.6)
-    axes = figure.axes[0]
-    axes.set_ylabel("clean test images recognised, %")
-    axes.legend(frameon=False, loc="center right", fontsize=9)
+    figure.axes[0].set_ylabel("clean test images recognised, %")
+    lines = [Line2D([], [], color=colour, linewidth=2, label=name) for name, colour in COLOURS.items()]
+    figure.axes[1].legend(handles=lines, frameon=False, loc="center right", fontsize=9)
     return figure
 
 

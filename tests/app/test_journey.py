@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from app.conftest import picture
@@ -300,3 +302,52 @@ def test_the_noise_lab(browser: Any, app: tuple[subprocess.Popen[str], str], pho
         page.get_by_role("button", name="Download noise").click()
     assert download.value.suggested_filename == "error-min.safetensors"
     visitor.close()
+
+
+def test_killed_mid_job_with_its_work_and_started_again(browser: Any, home: Path, tmp_path: Path) -> None:
+    many = home / "Many"
+    for number in range(120):
+        picture(many / "all" / f"{number:03d}.png", number, (900, 700))
+    process, url = listening(tmp_path / "desk", home, free_port(19200))
+    visitor = Visitor(browser, url)
+    page = visitor.page
+    page.goto(f"{page.url.rstrip('/')}/new?source={many}")
+    page.get_by_role("button", name="Protect 120 photos").click()
+    page.wait_for_url("**/job/*")
+    page.get_by_text(re.compile(r"^([5-9]|\d\d+) of 120 files")).wait_for()
+    address = page.url.split("/job/")[1]
+    process.kill()
+    process.wait()
+    subprocess.run(["pkill", "-9", "-f", f"unlearnable.app.work {tmp_path}"], check=True)
+    visitor.context.close()
+    written = len(list(many.with_name("Many.protected").rglob("*.png")))
+    assert 0 < written < 120
+    again, url = listening(tmp_path / "desk", home, free_port(19200))
+    visitor = Visitor(browser, url)
+    visitor.page.goto(f"{visitor.page.url.rstrip('/')}/job/{address}")
+    visitor.page.get_by_text("120 photos are protected.").wait_for()
+    visitor.close()
+    again.send_signal(signal.SIGINT)
+    again.wait(60)
+    assert check(many, many.with_name("Many.protected")).exit_code == 0
+
+
+def test_real_photos(browser: Any, app: tuple[subprocess.Popen[str], str], home: Path, shared_data: Path) -> None:
+    table = pq.read_table(shared_data / "photos-caltech20.parquet", columns=["image", "label"])
+    chosen = [row for label in (3, 4, 5) for row in np.flatnonzero(np.asarray(table["label"]) == label)[:4]]
+    for row in chosen:
+        file = home / "Real" / f"kind-{table['label'][row].as_py()}" / f"{row}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(table["image"][row].as_py()["bytes"])
+    visitor = Visitor(browser, app[1], viewport={"width": 1180, "height": 820})
+    page = visitor.page
+    page.goto(f"{page.url.rstrip('/')}/new?source={home / 'Real'}")
+    page.get_by_text(re.compile("^12 photos, .* in 3 categories")).wait_for()
+    page.locator(".compare").nth(2).wait_for()
+    page.wait_for_function("() => [...document.images].every((each) => each.complete && each.naturalWidth > 0)")
+    visitor.shot("7-real")
+    page.get_by_role("button", name="Protect 12 photos").click()
+    page.get_by_text("12 photos are protected.").wait_for()
+    visitor.shot("8-real-done")
+    visitor.close()
+    assert len(list((home / "Real.protected").rglob("*.jpg"))) == 12

@@ -85,3 +85,20 @@ def test_a_long_name_keeps_its_type() -> None:
     kept = safe_name("x" * 500 + ".jpeg")
     assert len(kept) == LONGEST_NAME
     assert kept.endswith(".jpeg")
+
+
+def test_uploads_have_limits_that_no_browser_can_lift(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.app.pages import home as page
+
+    page.within_limits(tmp_path, page.UPLOAD_BYTES)
+    with pytest.raises(ValueError, match="At most 500 photos"):
+        page.within_limits(tmp_path, page.UPLOAD_BYTES + 1)
+    monkeypatch.setattr(page, "UPLOAD_FILES", 2)
+    monkeypatch.setattr(page, "UPLOAD_TOTAL", 100)
+    (tmp_path / "a").write_bytes(b"x" * 60)
+    page.within_limits(tmp_path, 40)
+    with pytest.raises(ValueError, match="larger folders are chosen"):
+        page.within_limits(tmp_path, 41)
+    (tmp_path / "b").write_bytes(b"")
+    with pytest.raises(ValueError, match="At most"):
+        page.within_limits(tmp_path, 1)

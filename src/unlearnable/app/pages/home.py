@@ -13,6 +13,7 @@ from unlearnable.app.pages.frame import card, job_line, sentence, size, title
 from unlearnable.app.paths import OutsideError, safe_name
 
 UPLOAD_FILES, UPLOAD_BYTES, UPLOAD_TOTAL = 500, 100 << 20, 2 << 30
+LIMITS = text.UPLOAD_REFUSED.format(count=UPLOAD_FILES, size=size(UPLOAD_BYTES), total=size(UPLOAD_TOTAL))
 
 
 def home_page(desk: Desk) -> None:
@@ -40,7 +41,6 @@ def home_page(desk: Desk) -> None:
 def _drop(desk: Desk) -> None:
     folder: list[Path] = []
     problems: list[str] = []
-    limits = text.UPLOAD_REFUSED.format(count=UPLOAD_FILES, size=size(UPLOAD_BYTES), total=size(UPLOAD_TOTAL))
 
     async def keep(event: events.UploadEventArguments) -> None:
         if not folder:
@@ -48,6 +48,7 @@ def _drop(desk: Desk) -> None:
             place.mkdir(parents=True)
             folder.append(place)
         try:
+            within_limits(folder[0], event.file.size())
             await event.file.save(_unused(folder[0] / safe_name(event.file.name)))
         except (ValueError, OSError) as error:
             problems.append(sentence(error))
@@ -66,7 +67,7 @@ def _drop(desk: Desk) -> None:
         max_file_size=UPLOAD_BYTES,
         max_total_size=UPLOAD_TOTAL,
         on_upload=keep,
-        on_rejected=lambda: ui.notify(limits, type="warning"),
+        on_rejected=lambda: ui.notify(LIMITS, type="warning"),
     )
     # its own buttons are icons without names
     upload.add_slot(
@@ -78,6 +79,17 @@ def _drop(desk: Desk) -> None:
     )
     upload.on("finish", finish)
     upload.props("flat bordered accept=image/*").classes("w-full")
+
+
+def within_limits(folder: Path, size: int) -> None:
+    """Check one more file against the limits; the page asks the browser to keep them, and does not trust it.
+
+    Raises:
+        ValueError: it is too large, or there are too many.
+    """
+    sizes = [path.stat().st_size for path in folder.iterdir()]
+    if size > UPLOAD_BYTES or len(sizes) >= UPLOAD_FILES or sum(sizes) + size > UPLOAD_TOTAL:
+        raise ValueError(LIMITS)
 
 
 def _unused(path: Path) -> Path:

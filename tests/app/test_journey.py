@@ -1,5 +1,6 @@
 """The whole journey in a browser: real clicks, no request to anywhere else, keys only, and an accessibility check."""
 
+import json
 import os
 import re
 import shutil
@@ -351,3 +352,34 @@ def test_real_photos(browser: Any, app: tuple[subprocess.Popen[str], str], home:
     visitor.shot("8-real-done")
     visitor.close()
     assert len(list((home / "Real.protected").rglob("*.jpg"))) == 12
+
+
+def test_a_proof_from_the_button_to_the_report(
+    browser: Any, app: tuple[subprocess.Popen[str], str], home: Path, axe: str
+) -> None:
+    folder = home / "People"
+    for person in range(2):
+        for number in range(12):
+            picture(folder / f"person-{person}" / f"{number}.png", 100 * person + number)
+    visitor = Visitor(browser, app[1], viewport={"width": 1180, "height": 820})
+    page = visitor.page
+    base = page.url.rstrip("/")
+    page.goto(f"{base}/new?source={folder}")
+    page.get_by_role("button", name="Protect 24 photos").click()
+    page.get_by_text("24 photos are protected.").wait_for()
+    page.get_by_role("button", name="Prove it").click()
+    page.get_by_text(re.compile("Worst case")).wait_for()
+    page.get_by_role("cell", name=re.compile("held|weakened|failed")).first.wait_for()
+    before = page.get_by_text("What this does not protect").bounding_box()
+    button = page.get_by_role("button", name="Download report").bounding_box()
+    assert before["y"] < button["y"], "what is not protected comes before the download"
+    accessible(page, axe)
+    visitor.shot("9-proof")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download numbers (JSON)").click()
+    assert json.loads(download.value.path().read_text())["worst"]["verdict"] in ("held", "weakened", "failed")
+    report = visitor.context.request.get(f"{base}/report/{page.url.rsplit('/', 1)[1]}/report.html")
+    assert report.status == 200
+    assert "sandbox" in report.headers["content-security-policy"]
+    assert "script" not in report.headers["content-security-policy"]
+    visitor.close()

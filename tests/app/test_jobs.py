@@ -151,6 +151,18 @@ def test_closing_the_app_pauses_and_the_next_start_goes_on(tmp_path: Path, many:
     assert until(again, name, "done").result["protected"] == 60
 
 
+def test_closing_the_app_asks_work_of_an_earlier_launch_too(tmp_path: Path, many: Path) -> None:
+    manager = Manager(tmp_path / "desk")
+    name = manager.add("protect", spec(many))
+    _started(manager, name)
+    process = manager.processes.pop(name)
+    Manager(tmp_path / "desk").close()
+    assert process.wait(60) == 0
+    job = manager.store.job(name)
+    assert job is not None
+    assert job.state == "waiting"
+
+
 def test_one_job_at_a_time_the_oldest_first(tmp_path: Path, many: Path, photos: Path) -> None:
     manager = Manager(tmp_path / "desk")
     first = manager.add("protect", spec(many))

@@ -16,6 +16,7 @@ import pytest
 
 from unlearnable.app.server import free_port
 from unlearnable.cli._app import run
+from unlearnable.evaluation.store import claimed
 
 
 def listening(data: Path, home: Path, port: int) -> tuple[subprocess.Popen[str], str]:
@@ -133,6 +134,12 @@ def test_after_kill_9_the_next_start_works(tmp_path: Path, home: Path) -> None:
     assert other != url, "a new key for every launch"
     again.send_signal(signal.SIGTERM)
     assert again.wait(60) == 0
+
+
+def test_a_launch_while_another_is_starting_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with claimed(tmp_path / "app.lock"):
+        assert run(["app", "--no-browser", "--data", str(tmp_path)]) == 2
+    assert "try again in a few seconds" in capsys.readouterr().err
 
 
 def test_wrong_use_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,13 @@
 import pytest
 
 from unlearnable._types import Progress
+from unlearnable._words import spoken
 from unlearnable.cli import _progress
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.2, "1 s"), (40, "40 s"), (420, "7 min"), (7800, "2 h 10 min")])
 def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
-    assert _progress.spoken(seconds) == said
+    assert spoken(seconds) == said
 
 
 def test_the_time_left_is_measured_from_where_this_run_began(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,8 +101,10 @@ class Manager:
 
     def close(self, seconds: float = 20.0) -> None:
         """Ask what runs to stop where it is and to go on at the next start; wait for it."""
-        for name in list(self.processes):
-            self.store.change(name, wish="quit")
+        # work that an earlier launch has left running is asked too
+        for job in self.store.jobs():
+            if job.state == "running":
+                self.store.change(job.id, wish="quit")
         for process in self.processes.values():
             try:
                 process.wait(seconds)

@@ -152,7 +152,10 @@ def serve(
     note = home / "app.json"
     with claimed(home / "app.lock") as ours:
         if not ours:
-            url = json.loads(note.read_text(encoding="utf-8"))["url"]
+            try:
+                url = json.loads(note.read_text(encoding="utf-8"))["url"]
+            except (OSError, ValueError, KeyError) as error:
+                raise ValueError("the app is just starting or ending: try again in a few seconds") from error
             say(text.RUNNING.format(url=url))
             if browser:
                 webbrowser.open(url)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unlearnable._types import Progress
+from unlearnable._words import sentence
 from unlearnable.app.store import FileState, Job, Store
 from unlearnable.evaluation.store import claimed
 from unlearnable.protect import Progress as FileDone
@@ -44,7 +45,7 @@ def work(folder: Path, name: str) -> None:
         try:
             KINDS[job.kind](store, job)
         except (ValueError, KeyError, OSError, RuntimeError, ImportError, MemoryError) as error:
-            store.change(name, state="failed", message=_sentence(error), finished=time.time(), seconds_left=None)
+            store.change(name, state="failed", message=sentence(error), finished=time.time(), seconds_left=None)
 
 
 class _Wishes:
@@ -244,15 +245,6 @@ def _stopped(store: Store, name: str) -> None:
 
 
 KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": prove, "lab": lab}
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for it"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return " ".join(str(text).split()) or type(error).__name__
 
 
 if __name__ == "__main__":

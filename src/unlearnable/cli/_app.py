@@ -7,6 +7,7 @@ from cyclopts import App, CycloptsError, Group
 from rich.console import Console
 
 from unlearnable import __version__
+from unlearnable._words import sentence
 
 OK, SOME_FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
@@ -53,14 +54,6 @@ def run(arguments: Sequence[str]) -> int:
             return OK
         return _refuse(sentence(error))
     return result if isinstance(result, int) else OK
-
-
-def sentence(error: BaseException) -> str:
-    """Return what an error says, in one line."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror
-    return " ".join(str(text).split()) or type(error).__name__
 
 
 def say(text: str) -> None:

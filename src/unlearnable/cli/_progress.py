@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from unlearnable._types import Progress, Report, silent
+from unlearnable._words import spoken
 
 
 @contextmanager
@@ -73,11 +74,3 @@ def _lines(label: str) -> Callable[[Progress], None]:
             tenths[0] = tenth
 
     return report
-
-
-def spoken(seconds: float) -> str:
-    """Say a duration the way a person would: 40 s, 7 min, 2 h 10 min."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

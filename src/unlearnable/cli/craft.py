@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import Device, Quiet
-from unlearnable.cli._progress import progress, spoken
+from unlearnable.cli._progress import progress
 from unlearnable.poisons import POISONS
 
 if TYPE_CHECKING:

@@ -110,7 +110,7 @@ def _training(device: str) -> dict[str, str]:
     import numpy as np
 
     from unlearnable._runtime import Runtime
-    from unlearnable.cli._progress import spoken
+    from unlearnable._words import spoken
     from unlearnable.datasets import load
     from unlearnable.evaluation.photos import EXPORTS, LOADED, STORED
     from unlearnable.training.fit import fit

@@ -8,9 +8,10 @@ from cyclopts import Parameter
 
 from unlearnable._types import Progress as Now
 from unlearnable._types import Report
+from unlearnable._words import spoken
 from unlearnable.cli._app import OK, SOME_FAILED, STOPPED, say
 from unlearnable.cli._options import AsJson, Quiet, emit, jobs_or_default
-from unlearnable.cli._progress import progress, spoken
+from unlearnable.cli._progress import progress
 from unlearnable.protect import MANIFEST, Plan, Summary
 from unlearnable.protect import Progress as FileDone
 

@@ -7,9 +7,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from unlearnable._types import Parameters
+from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import AsJson, Device, Output, Quiet, emit
-from unlearnable.cli._progress import progress, spoken
+from unlearnable.cli._progress import progress
 
 QUICK = "One seed, 15 epochs, at most 1200 photos."
 

@@ -15,6 +15,7 @@ from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters
 from unlearnable.datasets import load
 from unlearnable.evaluation.flags import trial_flags
+from unlearnable.evaluation.record import classes, numbers
 from unlearnable.evaluation.store import claimed, key_of, write_json
 from unlearnable.evaluation.verification import verification
 from unlearnable.exploiters import Countermeasure, WithClean, countermeasure
@@ -138,7 +139,7 @@ class Trial:
             "crafting": crafting,
             "facts": facts,
             "trained_by": asdict(recipe),
-            **_numbers(history, test),
+            **numbers(history),
             "treated": made.treats_test,
             "wall_seconds": round(time.perf_counter() - started, 1),
             "hardware": hardware(runtime.device),
@@ -267,36 +268,6 @@ def _out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _numbers(history: History, test: ImageSet) -> Parameters:
-    """Return every epoch, best and last; where inputs were treated too, the exploiter keeps the better test."""
-    reached = [max(epoch.test_accs.values()) for epoch in history.epochs]
-    best, last = reached.index(max(reached)), history.last
-    confusion = last.confusions[max(last.test_accs, key=lambda name: last.test_accs[name])]
-    return {
-        "curve": [
-            {
-                "epoch": epoch.epoch,
-                "train_loss": round(epoch.train_loss, 4),
-                "train_acc": round(epoch.train_acc, 2),
-                **{f"{name}_acc": round(value, 2) for name, value in epoch.test_accs.items()},
-            }
-            for epoch in history.epochs
-        ],
-        "best": round(reached[best], 2),
-        "best_epoch": best + 1,
-        "last": round(reached[-1], 2),
-        "train_acc": round(last.train_acc, 2),
-        **_classes(confusion),
-        "seconds": round(history.seconds, 1),
-        "images_per_second": round(history.images_per_second, 1),
-    }
-
-
-def _classes(confusion: np.ndarray) -> Parameters:
-    shares = 100 * np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)
-    return {"class_accs": [round(float(share), 1) for share in shares], "confusion": confusion.tolist()}
-
-
 def _finish(
     record: Parameters, made: WithClean, history: History, clean: ImageSet, test: ImageSet, runtime: Runtime
 ) -> None:
@@ -310,4 +281,4 @@ def _finish(
     record["last"] = accuracy
     if accuracy > record["best"]:
         record["best"], record["best_epoch"] = accuracy, len(history.epochs) + 1
-    record.update(_classes(confusion))
+    record.update(classes(confusion))

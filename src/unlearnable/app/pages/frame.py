@@ -66,21 +66,6 @@ def size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
-def spoken(seconds: float) -> str:
-    """Say a duration the way a person would."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
-    minutes = round(seconds / 60)
-    return f"{minutes} minutes" if minutes < 90 else f"{minutes // 60} hours {minutes % 60:02d} minutes"
-
-
-def sentence(error: BaseException) -> str:
-    """Return what an error says, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return " ".join(str(error).split())
-
-
 def job_line(job: Job) -> None:
     """Show one job as a link, with its day and state."""
     what = Path(job.spec.get("source", "")).name or job.spec.get("source", "")

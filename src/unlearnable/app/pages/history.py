@@ -4,9 +4,10 @@ from pathlib import Path
 
 from nicegui import ui
 
+from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages.frame import aside, card, job_line, sentence
+from unlearnable.app.pages.frame import aside, card, job_line
 from unlearnable.app.store import Job
 from unlearnable.protect import MANIFEST, ledger
 

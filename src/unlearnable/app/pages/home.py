@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 from nicegui import events, ui
 
+from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages.frame import card, job_line, sentence, size, title
+from unlearnable.app.pages.frame import card, job_line, size, title
 from unlearnable.app.paths import OutsideError, safe_name
 
 UPLOAD_FILES, UPLOAD_BYTES, UPLOAD_TOTAL = 500, 100 << 20, 2 << 30

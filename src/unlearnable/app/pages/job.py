@@ -5,9 +5,10 @@ from typing import Any
 
 from nicegui import ui
 
+from unlearnable._words import spoken
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages.frame import card, spoken
+from unlearnable.app.pages.frame import card
 from unlearnable.app.store import Job
 
 REFRESH = 0.5

@@ -5,9 +5,10 @@ from typing import Any
 
 from nicegui import ui
 
+from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages.frame import aside, card, sentence, title
+from unlearnable.app.pages.frame import aside, card, title
 from unlearnable.app.pages.proof import CurvePage
 from unlearnable.app.store import Job
 

@@ -8,9 +8,10 @@ from typing import Literal
 
 from nicegui import ui
 
+from unlearnable._words import sentence, spoken
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages.frame import aside, card, sentence, size, spoken, title
+from unlearnable.app.pages.frame import aside, card, size, title
 from unlearnable.app.paths import OutsideError
 from unlearnable.app.pictures import Sample, samples
 from unlearnable.jobs.owner import usable_cores

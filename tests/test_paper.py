@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments import paper
@@ -10,6 +11,10 @@ from experiments.paper import figures
 from experiments.paper.data import HELPERS, PROTECTED, faces, helpers, people, with_ships
 from experiments.paper.measured import MISSING, Measured, spread
 from experiments.paper.page import PROTECTED_PEOPLE, page
+from experiments.paper.panels import panels
+from unlearnable._runtime import Runtime
+from unlearnable.imageset import ImageSet
+from unlearnable.poisons.random import RandomNoise
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reproducing.md"
@@ -22,7 +27,7 @@ def test_the_page_is_made_from_the_records_and_nothing_else() -> None:
 def test_without_records_the_page_says_so_and_shows_no_number_of_ours(tmp_path: Path) -> None:
     text = page(tmp_path)
     assert text.count("Not run yet.") == len(paper.__all__)
-    assert "](figures/" not in text
+    assert re.findall(r"\]\((figures/[^)]+)\)", text) == ["figures/panels.png"], "the one figure without numbers"
     assert figures.draw(tmp_path, tmp_path / "figures") == []
 
 
@@ -42,6 +47,25 @@ def test_the_mean_of_seeds_comes_with_its_spread() -> None:
     assert spread([]) == MISSING
     assert spread([12.34]) == "12.3"
     assert spread([10.0, 20.0]) == "15.0 (10.0 to 20.0)"
+
+
+def test_panels_show_ten_categories_and_nobodys_face() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 3, 8, 8), dtype=np.uint8)
+    data = ImageSet(
+        pixels=pixels,
+        labels=np.arange(24) % 12,
+        keys=tuple(map(str, range(24))),
+        classes=("Faces", *(f"thing_{number}" for number in range(11))),
+    )
+    figure = panels(data, [RandomNoise(scope="class-wise"), RandomNoise(scope="sample-wise")], Runtime.auto("cpu"))
+    assert [axes.get_title() for axes in figure.axes[:10]] == [f"thing {number}" for number in range(10)]
+    pictures = [axes.get_images()[0].get_array() for axes in figure.axes]
+    assert len(pictures) == 50
+    for place in range(10):
+        original, noise, unlearnable = (np.asarray(pictures[row * 10 + place]).astype(int) for row in range(3))
+        np.testing.assert_array_equal(original, pixels[place + 1].transpose(1, 2, 0))
+        assert 0 < abs(unlearnable - original).max() <= 8
+        np.testing.assert_array_equal(noise, np.clip(127.5 + 10 * (unlearnable - original), 0, 255).astype(np.uint8))
 
 
 @pytest.mark.usefixtures("shared_data")

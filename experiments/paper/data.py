@@ -22,9 +22,10 @@ SHIPS, TEST_SHIPS = 500, 100
 def _photos(name: str, split: str) -> ImageSet:
     folder = Path(os.environ.get("UNLEARNABLE_DATA", "../shared/data"))
     whole = load("parquet", path=folder / f"{name}.parquet", size=SIDE)
-    # people are numbers: their names are nobody's business here
-    numbers = tuple(f"{name.split('-')[0]}-{label:02d}" for label in range(len(whole.classes)))
-    train, test = replace(whole, classes=numbers).split(0.75, seed=0)
+    if name.startswith("faces"):
+        # people are numbers: their names are nobody's business here
+        whole = replace(whole, classes=tuple(f"faces-{label:02d}" for label in range(len(whole.classes))))
+    train, test = whole.split(0.75, seed=0)
     return {"train": train, "test": test}[split]
 
 

@@ -23,6 +23,11 @@ class LostSign(AdditivePoison):
     method: ClassVar[str] = "error-min-lost-sign"
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
 
+    @property
+    def revision(self) -> int:  # type: ignore[override]
+        """That of the noise it spoils."""
+        return ErrorMin(scope=self.scope).revision
+
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search as `error-min` does, and drop the sign (levels)."""
         made = ErrorMin(scope=self.scope, epsilon=self.epsilon, seed=self.seed).craft(data, runtime, report)

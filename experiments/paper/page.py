@@ -16,7 +16,9 @@ AUGMENTATIONS = {
     "mixup:1": "mixup",
     "randaugment:9": "strong augmentation",
     "ueraser:1": "UEraser, one view",
+    "adversarial-training:2": "adversarial training, ε = 2",
     "adversarial-training:4": "adversarial training, ε = 4",
+    "adversarial-training:8": "adversarial training, ε = 8",
 }
 PROTECTED_PEOPLE = list(range(0, 16, 2))
 """Places of those who protect among the 16 people."""

@@ -122,7 +122,15 @@ def table1() -> Suite:
 
 def augmentations() -> Suite:
     """Table 3, adversarial training and early stopping: what an exploiter does in training."""
-    columns = ("none", "cutout:0.5", "cutmix:1", "mixup:1", "randaugment:9", "ueraser:1", "adversarial-training:4")
+    columns = (
+        "none",
+        "cutout:0.5",
+        "cutmix:1",
+        "mixup:1",
+        "randaugment:9",
+        "ueraser:1",
+        *(f"adversarial-training:{radius}" for radius in (4, 2, 8)),
+    )
     rows: dict[str, AnyPoison | None] = {"clean": None, **{f"error-min, {scope}": error_min(scope) for scope in SCOPES}}
     return _suite(
         "augmentations",

@@ -12,10 +12,12 @@ from unlearnable._types import Progress, Scope
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons import POISONS
+from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import smoothed
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.random import RandomNoise
+from unlearnable.poisons.targeted import Targeted
 from unlearnable.training import fit, recipe
 
 RUNTIME = Runtime.auto("cpu")
@@ -68,6 +70,18 @@ def test_fewer_images_than_a_batch() -> None:
     for scope in ("class-wise", "sample-wise"):
         made = ErrorMin(scope=scope, steps=2, rounds=1, model_steps=1, noise_steps=1).craft(images(count=6), RUNTIME)
         assert made.bank.any()
+
+
+@pytest.mark.parametrize("poison", [ErrorMin(scope="sample-wise"), ErrorMax(scope="sample-wise"), Targeted()], ids=str)
+def test_white_and_black_parts_of_a_photo_get_noise_too(poison: AdditivePoison) -> None:
+    data = load("digits", split="test", size=16).subset(list(range(64)))
+    pixels = data.pixels.copy()
+    pixels[:, :, :5] = 255
+    pixels[:, :, -5:] = 0
+    data = data.with_pixels(pixels)
+    change = poison.craft(data, RUNTIME).apply(data).pixels.astype(np.int16) - pixels
+    assert (change[:, :, :5] < 0).mean() > 0.3
+    assert (change[:, :, -5:] > 0).mean() > 0.3
 
 
 @pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])

@@ -25,7 +25,7 @@ from unlearnable.poisons._bilevel import (
 from unlearnable.poisons._checkpoint import State
 from unlearnable.training.fit import build
 from unlearnable.training.memory import keep_memory
-from unlearnable.training.pgd import sign_steps
+from unlearnable.training.pgd import room, sign_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,8 @@ class Alternating(AdditivePoison):
 
     Each round: `model_steps` times θ <- θ - η ∇_θ L(f_θ(view_θ(x + δ)), y), then for every image `noise_steps` times
     δ <- clip(δ - step sign ∇_δ objective(f_θ, view_δ(x + δ), y), -ε, ε), θ fixed and in eval mode. Several surrogates
-    take turns, round by round. Class-wise, the gradients of a batch's images of one class are summed.
+    take turns, round by round. Sample-wise, x + δ stays in 0..255. Class-wise, the gradients of a batch's images of one
+    class are summed.
 
     Args:
         surrogates: architectures of f_θ that take turns, names in `models.ARCHITECTURES`.
@@ -81,6 +82,11 @@ class Alternating(AdditivePoison):
             raise ValueError(f"cycles must be at least 1 per image; got {self.cycles!r}")
         if not 0 <= self.stop_error < 1:
             raise ValueError(f"stop_error must be a share from 0 up to 1; got {self.stop_error!r}")
+
+    @property
+    def revision(self) -> int:  # type: ignore[override]
+        """2 since sample-wise noise keeps x + δ in range at every step."""
+        return 2 if self.scope == "sample-wise" else 1
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -229,6 +235,7 @@ class Alternating(AdditivePoison):
             wrong.append((logits.argmax(1) != labels).float().mean().item())
             return smoothed(torch.autograd.grad(loss, delta)[0], self.highest)
 
-        return sign_steps(own, gradient, epsilon=self.epsilon, step=-self.step_levels, steps=self.noise_steps), wrong[
-            -1
-        ]
+        by_class = self.scope == "class-wise"
+        bounds = (-self.epsilon, self.epsilon) if by_class else room(images.float(), self.epsilon)
+        found = sign_steps(own, gradient, bounds=bounds, step=-self.step_levels, steps=self.noise_steps)
+        return found, wrong[-1]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unlearnable._runtime import Runtime
 from unlearnable._scratch import scratch
 from unlearnable.training import TrainingDivergedError
-from unlearnable.training.pgd import sign_steps
+from unlearnable.training.pgd import room, sign_steps
 
 WEIGHT_DECAY = 5e-4
 GRADIENT_CLIP = 5.0
@@ -92,7 +92,7 @@ def noise_steps(
 ) -> tuple[Float[Tensor, "b c h w"], float]:
     """Take sign steps δ <- clip(δ - step sign(∇_δ L), -ε, ε) with θ frozen, in eval mode; `step` < 0 ascends.
 
-    Of the gradient, frequencies of up to `cycles` per image count.
+    x + δ stays in 0..255. Of the gradient, frequencies of up to `cycles` per image count.
 
     Returns:
         The new δ in levels, and the share of wrong predictions before the last step.
@@ -106,7 +106,8 @@ def noise_steps(
         wrong.append((logits.argmax(1) != labels).float().mean().item())
         return smoothed(torch.autograd.grad(loss, delta)[0], cycles)
 
-    return sign_steps(levels, gradient, epsilon=epsilon, step=-step, steps=steps), wrong[-1]
+    bounds = room(images.float(), epsilon)
+    return sign_steps(levels, gradient, bounds=bounds, step=-step, steps=steps), wrong[-1]
 
 
 def noise_store(shape: tuple[int, ...], runtime: Runtime) -> Float[Tensor, "m c h w"]:

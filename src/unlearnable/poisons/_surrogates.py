@@ -19,7 +19,7 @@ from unlearnable.training import fit, recipe
 from unlearnable.training.fit import Epoch, build, cross_entropy
 from unlearnable.training.loader import to_unit
 from unlearnable.training.memory import keep_memory
-from unlearnable.training.pgd import adversarial, sign_steps
+from unlearnable.training.pgd import adversarial, room, sign_steps
 from unlearnable.training.pretraining import features
 
 ADVERSARIAL_STEPS = 5
@@ -196,7 +196,7 @@ def searched(
         model.eval().requires_grad_(False)
     for number, rows in enumerate(batches.sweep()[begun:], start=begun + 1):
         part, rows_there = images[rows], rows.to(runtime.device)
-        found = torch.zeros(part.shape, device=runtime.device)
+        found, bounds = torch.zeros(part.shape, device=runtime.device), room(part.float(), epsilon)
         for turn in range(steps):
             size = step * (1 - 0.9 * turn / steps)
             model = models[turn % len(models)]
@@ -211,7 +211,7 @@ def searched(
                     loss = objective(model, seen, at)
                 return torch.autograd.grad(loss, delta)[0]
 
-            found = sign_steps(found, gradient, epsilon=epsilon, step=-size, steps=1)
+            found = sign_steps(found, gradient, bounds=bounds, step=-size, steps=1)
         levels[rows] = found.half().cpu()
         report(Progress(done=number, total=batches.batches, note="noise"))
         if checkpoint.due:

@@ -36,6 +36,7 @@ class AgainstTrained(AdditivePoison):
 
     scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    revision: ClassVar[int] = 2
 
     scope: Scope = "sample-wise"
     surrogates: tuple[str, ...] = ("fast-small", "resnet-small")

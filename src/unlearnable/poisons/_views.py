@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from unlearnable.poisons._jpeg import UNIT, compressed
 from unlearnable.training.augment import resized_crop_flip
-from unlearnable.training.pgd import sign_steps
+from unlearnable.training.pgd import room, sign_steps
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -115,7 +115,8 @@ def attacked(
         loss = F.cross_entropy(model((fixed + delta).clamp(0, 1)).float(), labels, reduction="sum")
         return torch.autograd.grad(loss, delta)[0]
 
-    start = torch.empty_like(fixed).uniform_(-size, size)
-    found = sign_steps(start, gradient, epsilon=size, step=2.5 * size / steps, steps=steps)
+    bounds = room(fixed, size, top=1)
+    start = torch.clamp(torch.empty_like(fixed).uniform_(-size, size), *bounds)
+    found = sign_steps(start, gradient, bounds=bounds, step=2.5 * size / steps, steps=steps)
     model.train(training)
     return (images + found).clamp(0, 1)

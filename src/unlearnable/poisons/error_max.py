@@ -65,6 +65,11 @@ class ErrorMax(AdditivePoison):
         if not self.step > 0:
             raise ValueError(f"step must be positive levels; got {self.step!r}")
 
+    @property
+    def revision(self) -> int:  # type: ignore[override]
+        """2 since sample-wise noise keeps x + δ in range at every step."""
+        return 2 if self.scope == "sample-wise" else 1
+
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Train the surrogate, then ascend (levels)."""
         parts = phases(report, [self.surrogate_epochs, self.rounds])

@@ -101,7 +101,8 @@ class InducedLinearity(AdditivePoison):
             def gradient(delta: Tensor, part: Tensor = part, own: Tensor = own) -> Tensor:
                 return self._gradient(delta, part, own, matrix)
 
-            found = sign_steps(start.to(runtime.device), gradient, epsilon=self.epsilon, step=-size, steps=self.steps)
+            bounds = (-self.epsilon, self.epsilon)
+            found = sign_steps(start.to(runtime.device), gradient, bounds=bounds, step=-size, steps=self.steps)
             levels[rows] = -found.half().cpu()
         report(Progress(done=total, total=total, note="noise"))
         return levels.numpy()

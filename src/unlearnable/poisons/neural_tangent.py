@@ -14,7 +14,7 @@ from unlearnable._scratch import scratch
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
-from unlearnable.training.pgd import sign_steps
+from unlearnable.training.pgd import room, sign_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class NeuralTangent(AdditivePoison):
     """
 
     method: ClassVar[str] = "neural-tangent"
+    revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
     citation: ClassVar[str] = """@inproceedings{yuan2021neural,
   title = {Neural Tangent Generalization Attacks},
@@ -93,7 +94,8 @@ class NeuralTangent(AdditivePoison):
 
             start = torch.zeros(block.shape, device=runtime.device)
             size = 1.1 * self.epsilon / 10 if self.step is None else self.step
-            found = sign_steps(start, gradient, epsilon=self.epsilon, step=size, steps=self.steps)
+            bounds = room(images[rows].float(), self.epsilon)
+            found = sign_steps(start, gradient, bounds=bounds, step=size, steps=self.steps)
             levels[rows.cpu()] = found.half().cpu()
             report(Progress(done=number + 1, total=len(parts), note="blocks"))
             if checkpoint.due:

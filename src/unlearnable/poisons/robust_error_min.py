@@ -33,6 +33,7 @@ class RobustErrorMin(Alternating):
     """
 
     method: ClassVar[str] = "robust-error-min"
+    revision: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
     citation: ClassVar[str] = """@inproceedings{fu2022robust,
   title = {Robust Unlearnable Examples: Protecting Data Privacy Against Adversarial Learning},

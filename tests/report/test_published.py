@@ -7,6 +7,7 @@ import pytest
 
 from unlearnable.exploiters import COUNTERMEASURES, countermeasure
 from unlearnable.models import ARCHITECTURES
+from unlearnable.poisons import POISONS
 from unlearnable.report.published import Published, published, published_for, sources
 
 THE_FIELDS_COUNTERMEASURES = {
@@ -16,6 +17,16 @@ THE_FIELDS_COUNTERMEASURES = {
     "moco-v2",
     "no-augmentation",
     "rotation",
+}
+THE_FIELDS_POISONS = {
+    "AR-linf",
+    "Delusive P1",
+    "Delusive P2",
+    "Delusive P3",
+    "Delusive P4",
+    "ShortcutGen",
+    "TensorClog",
+    "error-min made on ImageNet",
 }
 THE_FIELDS_ARCHITECTURES = {"2-layer-mlp", "3-layer-mlp", "lenet5", "senet18", "vgg16", "vit-b"}
 
@@ -51,6 +62,11 @@ def test_what_we_have_goes_by_our_name() -> None:
     for name in names - THE_FIELDS_COUNTERMEASURES:
         countermeasure(name)
     assert {each.architecture for each in published()} - set(ARCHITECTURES) == THE_FIELDS_ARCHITECTURES
+    poisons = {each.poison for each in published() if each.poison != "clean"}
+    assert {name for name in poisons if name not in POISONS} == THE_FIELDS_POISONS
+    for each in published():
+        if each.poison in POISONS and each.scope:
+            assert each.scope in POISONS.get(each.poison).scopes, each
 
 
 @pytest.mark.parametrize(("scope", "accuracy"), [("sample-wise", 19.93), ("class-wise", 16.42)])
@@ -61,6 +77,12 @@ def test_a_record_finds_its_poison_and_the_papers_own_number_first(scope: str, a
     }
     first = next(each for each in found if each.countermeasure == "none")
     assert (first.accuracy, first.architecture) == (accuracy, "resnet18")
+
+
+def test_a_record_finds_what_the_field_calls_by_another_name() -> None:
+    found = published_for(poison("targeted", "sample-wise", 8.0))
+    assert {each.called for each in found} == {"TAP"}
+    assert {each.accuracy for each in found if each.countermeasure == "none"} >= {6.27, 8.17, 11.21}
 
 
 @pytest.mark.parametrize(
@@ -87,5 +109,5 @@ def test_a_note_says_what_it_is_about() -> None:
     tables = {table.name: table for table in sources("cifar10")}
     board = tables["APBench leaderboard, June 2023"]
     assert "blur:0.1: σ = 0.1 is the identity" in board.notes
-    assert sum(note.count("REM, none") for note in board.notes) == 1
+    assert sum(note.count("REM, sample-wise, none") for note in board.notes) == 1
     assert tables["Zhu et al., ICLR 2026 (MI-UE), comparison"].notes == ("second-hand, from a note",)

@@ -16,6 +16,7 @@ class Published:
 
     Args:
         poison: our name of the method where we have it, else the field's; `clean` for unprotected images.
+        called: the name in the source where it is another than ours.
         scope: `class-wise` or `sample-wise`; empty where the source does not say.
         epsilon: the budget in levels (linf), None where it is another norm or is not stated.
         countermeasure: our name of it where we have it, else the field's; settings may differ from ours.
@@ -28,6 +29,7 @@ class Published:
     """
 
     poison: str
+    called: str
     scope: str
     epsilon: float | None
     countermeasure: str
@@ -41,7 +43,8 @@ class Published:
     @property
     def title(self) -> str:
         """The row's name in tables."""
-        return f"{self.poison}, {self.scope}" if self.scope else self.poison
+        name = self.called or self.poison
+        return f"{name}, {self.scope}" if self.scope else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,9 @@ def published() -> tuple[Published, ...]:
 
 
 def published_for(record: Parameters) -> tuple[Published, ...]:
-    """Return what was published about the poison and dataset of a record: same method, scope and ε, any countermeasure.
+    """Return what was published about the poison and dataset of a record: same method and scope, any countermeasure.
+
+    ε is the same, or the source does not state it.
 
     Args:
         record: of a trial, with `dataset` and `poison`.
@@ -70,8 +75,12 @@ def published_for(record: Parameters) -> tuple[Published, ...]:
     poison = record["poison"]
     if poison is None:
         return ()
-    asked = (poison["method"], poison.get("scope"), poison.get("epsilon"), record["dataset"])
-    return tuple(each for each in published() if (each.poison, each.scope, each.epsilon, each.dataset) == asked)
+    asked = (poison["method"], poison.get("scope"), record["dataset"])
+    return tuple(
+        each
+        for each in published()
+        if (each.poison, each.scope, each.dataset) == asked and each.epsilon in (None, poison.get("epsilon"))
+    )
 
 
 def sources(dataset: str) -> tuple[Source, ...]:

@@ -1,5 +1,6 @@
 """The whole journey in a browser: real clicks, no request to anywhere else, keys only, and an accessibility check."""
 
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from app.conftest import picture
 from app.test_server import listening
@@ -333,13 +335,26 @@ def test_killed_mid_job_with_its_work_and_started_again(browser: Any, home: Path
     assert check(many, many.with_name("Many.protected")).exit_code == 0
 
 
+def as_a_phone_stores_it(photo: bytes, file: Path) -> None:
+    """Write a photo as HEIC, lying on its side as phones write them."""
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener(thumbnails=False)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(io.BytesIO(photo)).rotate(90, expand=True).save(file, "HEIF", quality=95, exif=exif.tobytes())
+
+
 def test_real_photos(browser: Any, app: tuple[subprocess.Popen[str], str], home: Path, shared_data: Path) -> None:
     table = pq.read_table(shared_data / "photos-caltech20.parquet", columns=["image", "label"])
     chosen = [row for label in (3, 4, 5) for row in np.flatnonzero(np.asarray(table["label"]) == label)[:4]]
     for row in chosen:
         file = home / "Real" / f"kind-{table['label'][row].as_py()}" / f"{row}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(table["image"][row].as_py()["bytes"])
+        photo = table["image"][row].as_py()["bytes"]
+        if row in chosen[::4]:
+            as_a_phone_stores_it(photo, file.with_suffix(".heic"))
+        else:
+            file.write_bytes(photo)
     visitor = Visitor(browser, app[1], viewport={"width": 1180, "height": 820})
     page = visitor.page
     page.goto(f"{page.url.rstrip('/')}/new?source={home / 'Real'}")
@@ -351,7 +366,8 @@ def test_real_photos(browser: Any, app: tuple[subprocess.Popen[str], str], home:
     page.get_by_text("12 photos are protected.").wait_for()
     visitor.shot("8-real-done")
     visitor.close()
-    assert len(list((home / "Real.protected").rglob("*.jpg"))) == 12
+    assert len(list((home / "Real.protected").rglob("*.jpg"))) == 9
+    assert len(list((home / "Real.protected").rglob("*.heic"))) == 3
 
 
 def test_a_proof_from_the_button_to_the_report(

@@ -18,15 +18,17 @@ class Measured:
     Args:
         name: of the suite, without `paper-`.
         folder: where results are.
+        prefix: what its file's name begins with.
     """
 
     name: str
     folder: Path = RESULTS
+    prefix: str = "paper-"
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """All records there are, in the file's order; none if the suite was never run."""
-        path = self.folder / f"paper-{self.name}.jsonl"
+        path = self.folder / f"{self.prefix}{self.name}.jsonl"
         if not path.is_file():
             return []
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

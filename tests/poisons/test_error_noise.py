@@ -169,7 +169,7 @@ def test_surrogates_take_turns(scope: Scope, monkeypatch: pytest.MonkeyPatch) ->
 
     for module in (_joint, _alternating):
         monkeypatch.setattr(module, "model_step", watched)
-    settings = {"scope": scope, "steps": 4, "rounds": 4, "model_steps": 1, "noise_steps": 1, "stop_error": 0}
+    settings = {"scope": scope, "steps": 4, "rounds": 2, "model_steps": 1, "noise_steps": 1, "stop_error": 0}
     ErrorMin(surrogates=("fast-small", "resnet-small"), **settings).craft(images(), RUNTIME)
     assert sorted(stepped) == ["Fast", "Fast", "ResNet", "ResNet"]
     assert stepped[0] == stepped[2] != stepped[1]

@@ -95,6 +95,11 @@ class Alternating(AdditivePoison):
         return self.surrogates
 
     @property
+    def alternations(self) -> int:
+        """How many rounds there are at most, all surrogates' together."""
+        return self.rounds
+
+    @property
     def step_levels(self) -> float:
         """The size of a sign step that is used, in levels."""
         return 3 * self.epsilon / 8 if self.step is None else self.step
@@ -172,7 +177,7 @@ class Alternating(AdditivePoison):
             levels.copy_(saved["levels"])
             errors = saved["errors"].tolist()
             begun = int(saved["rounds"])
-        for number in range(begun, self.rounds):
+        for number in range(begun, self.alternations):
             turn = number % len(models)
             model = models[turn]
             for _ in range(self.model_steps):
@@ -198,7 +203,7 @@ class Alternating(AdditivePoison):
                     report(
                         Progress(
                             done=done,
-                            total=self.rounds * batches.batches,
+                            total=self.alternations * batches.batches,
                             note=f"round {number + 1}, loss {loss:.2f}",
                         )
                     )

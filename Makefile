@@ -38,6 +38,7 @@ notebooks: $(READY)
 
 paper: $(READY)
 	$(BIN)/python -m experiments.paper
+	$(BIN)/python -m experiments.readme
 
 slow: $(READY)
 	$(BIN)/pytest -m slow

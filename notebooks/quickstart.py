@@ -46,7 +46,7 @@ try:
     rows = [np.flatnonzero(whole.labels == label)[:1000] for label in range(10)]
     train = whole.subset(np.sort(np.concatenate(rows)))
     epsilon, settings = 8, {}
-    exploiter = replace(recipe("fast"), architecture="fast-small", epochs=6, batch_size=500, learning_rate=0.75)
+    exploiter = replace(recipe("fast"), architecture="fast-small", epochs=5, batch_size=500, learning_rate=0.75)
 except FileNotFoundError:
     train, test = load("digits").split(0.7)
     epsilon, settings = 32, {"cycles": 16, "batch_size": 100, "steps": 60}

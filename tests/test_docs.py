@@ -8,13 +8,15 @@ import pytest
 
 import unlearnable.exploiters
 import unlearnable.poisons
+from experiments.readme import rewritten
 from unlearnable._registry import Entry
 from unlearnable.cli._app import run
 from unlearnable.exploiters import COUNTERMEASURES, countermeasure
 from unlearnable.perturbation import load_perturbation
 from unlearnable.poisons import POISONS
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 EXTENDING = DOCS / "extending.md"
 
 
@@ -67,3 +69,8 @@ def test_the_page_on_poisons_does_what_it_says(
     assert (made.bank.min(), made.bank.max()) == (-5, 5)
     made.save(tmp_path / "stripes.safetensors")
     assert load_perturbation(tmp_path / "stripes.safetensors").parameters["phase"] == 0.25
+
+
+def test_the_readmes_tables_are_the_records() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert rewritten(text, ROOT / "results") == text, "run `make paper`"

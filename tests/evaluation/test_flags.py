@@ -25,6 +25,7 @@ def test_each_weakness_is_flagged() -> None:
     assert "clean-baseline-low" in names(row("clean", 24), row("protected", 12))
     assert "clean-baseline-low" in names(row("clean", 45), row("protected", 12))
     assert "undertrained" in names(row("clean", 80), row("protected", 12, train_acc=89))
+    assert "learned-nothing" in names(row("clean", 80), row("protected", 12, train_acc=11))
     assert "random-noise-does-as-well" in names(row("clean", 80), row("random", 13), row("protected", 12))
     assert "single-seed" in names(row("clean", 80), row("protected", 12), seeds=1)
     assert "countermeasure-not-run" in names(row("clean", 80), row("protected", 12), untested=("x",))
@@ -64,7 +65,7 @@ def test_each_weakness_of_a_row_is_flagged() -> None:
     assert suite_names(*held(), columns=("none", "gray")) == {"countermeasure-not-run"}
     assert suite_names(*held(), clean=[]) == {"clean-baseline-low"}
     assert suite_names(*held(), clean=[record("clean", "none", 60.0)]) == {"clean-baseline-low"}
-    for name in ("train-test-overlap", "batch-halved"):
+    for name in ("train-test-overlap", "batch-halved", "restarted", "learned-nothing"):
         assert suite_names(*held(flags=[{"name": name, "sentence": "It is so."}])) == {name}
 
 
@@ -91,7 +92,7 @@ def test_every_flag_is_explained_with_its_threshold() -> None:
     assert {"undertrained", "batch-halved", "linearly-separable"} - {"undertrained"} <= raised
     page = (Path(__file__).parents[2] / "docs" / "flags.md").read_text(encoding="utf-8")
     explained = dict(re.findall(r"^\| `([a-z-]+)` \| (.+?) \|", page, re.MULTILINE))
-    assert raised | {"undertrained"} == set(explained)
+    assert raised | {"undertrained", "restarted"} == set(explained)
     assert f"{flags.UNDERTRAINED:.0f} %" in explained["undertrained"]
     assert f"{flags.CLEAN_BASELINE:.0f} %" in explained["clean-baseline-low"]
     assert f"{LEAST_TO_LEARN:.0f} points" in explained["clean-baseline-low"]

@@ -18,6 +18,7 @@ import torch
 from unlearnable import ErrorMin, RandomNoise, Runtime
 from unlearnable._types import Progress
 from unlearnable.datasets import load
+from unlearnable.evaluation import fitting
 from unlearnable.evaluation import grid as grid_module
 from unlearnable.evaluation import trial as trial_module
 from unlearnable.evaluation.grid import Place, Suite, finished, gather, read_records, run
@@ -67,7 +68,7 @@ def test_the_key_is_what_the_numbers_depend_on_and_nothing_else() -> None:
 
 def test_a_revision_of_a_countermeasure_or_poison_makes_its_trials_new(monkeypatch: pytest.MonkeyPatch) -> None:
     before = trial(countermeasure="gray", poison=POISON).key
-    monkeypatch.setattr(type(countermeasure("gray")), "revision", 2)
+    monkeypatch.setattr(type(countermeasure("gray")), "revision", 99)
     gray = trial(countermeasure="gray", poison=POISON).key
     monkeypatch.setattr(ErrorMin, "revision", 2, raising=False)
     assert len({before, gray, trial(countermeasure="gray", poison=POISON).key}) == 3
@@ -232,7 +233,7 @@ def _hold(path: Path) -> None:
 
 
 def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, batches = trial_module.fit, []
+    real, batches = fitting.fit, []
 
     def fit(*values: Any, recipe: Any, **options: Any) -> Any:
         batches.append(recipe.batch_size)
@@ -240,15 +241,35 @@ def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPa
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(*values, recipe=recipe, **options)
 
-    monkeypatch.setattr(trial_module, "fit", fit)
+    monkeypatch.setattr(fitting, "fit", fit)
     record = trial().run(RUNTIME)
     assert batches == [64, 32, 16]
     assert record["trained_by"]["batch_size"] == 16
     assert record["trained_by"]["learning_rate"] == RECIPE.learning_rate / 4
     assert any(flag["name"] == "batch-halved" and "16" in flag["sentence"] for flag in record["flags"])
-    monkeypatch.setattr(trial_module, "fit", lambda *values, **options: 1 / 0)
+    monkeypatch.setattr(fitting, "fit", lambda *values, **options: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         trial().run(RUNTIME)
+
+
+@pytest.mark.parametrize(("broken", "flag"), [(1, "restarted"), (3, "learned-nothing")])
+def test_a_training_that_broke_down_is_repeated_more_gently(
+    broken: int, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, rates = fitting.fit, []
+
+    def fit(*values: Any, recipe: Any, **options: Any) -> Any:
+        rates.append(recipe.learning_rate)
+        history = real(*values, recipe=recipe, **options)
+        if len(rates) > broken:
+            return history
+        return replace(history, epochs=tuple(replace(epoch, train_acc=10.0) for epoch in history.epochs))
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    record = trial().run(RUNTIME)
+    assert rates == [RECIPE.learning_rate / 2**number for number in range(min(broken + 1, 3))]
+    assert record["trained_by"]["learning_rate"] == rates[-1]
+    assert {found["name"] for found in record["flags"]} & {"restarted", "learned-nothing"} == {flag}
 
 
 def test_test_images_among_the_training_images_are_flagged(monkeypatch: pytest.MonkeyPatch) -> None:

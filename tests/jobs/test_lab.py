@@ -85,6 +85,25 @@ def test_one_try_from_end_to_end(tmp_path: Path) -> None:
         assert drawn.size == (10 * 8 * 12, 3 * 8 * 12)
 
 
+def test_what_is_left_is_told_once_it_is_measured(tmp_path: Path) -> None:
+    told: list[tuple[str, float | None]] = []
+    job = LabJob(
+        poison=made("error-min", {"epsilon": "32", "steps": "8", "batch_size": "40", "stop_error": "0"}),
+        data="digits",
+        per_class=12,
+        countermeasure="none",
+        folder=tmp_path,
+    )
+    job.run(lambda words, left: told.append((words, left)), lambda *_: None)
+    stages = ["training on clean images", "crafting", "training on protected images"]
+    found = {stage: [left for words, left in told if words.startswith(stage)] for stage in stages}
+    assert set(found[stages[0]]) == {None}
+    measured = [left for left in found["crafting"] if left is not None]
+    assert len(measured) == 8
+    assert all(left > 0 for left in measured)
+    assert found[stages[2]][-1] == 0
+
+
 def test_what_cannot_be_crafted_says_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (tmp_path / "locks").mkdir()

@@ -111,6 +111,19 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     assert abs(patches.mean()) < 1e-3
 
 
+def test_grey_images_in_three_channels_leave_no_output_that_never_varies() -> None:
+    torch.manual_seed(0)
+    smooth = torch.nn.functional.interpolate(torch.rand(200, 1, 8, 8), 32, mode="bilinear").expand(-1, 3, -1, -1)
+    model = architecture("fast-small", classes=10, channels=3, size=32)
+    assert isinstance(model, Fast)
+    model.whiten(smooth)
+    with torch.no_grad():
+        assert model.patches(smooth).std((0, 2, 3)).min() > 0.5
+    torch.nn.functional.cross_entropy(model(smooth), torch.arange(200) % 10).backward()
+    trained = [each.grad.norm() for each in model.parameters() if each.grad is not None]
+    assert max(trained) < 100, "the first step would end the training"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

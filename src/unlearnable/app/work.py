@@ -215,13 +215,16 @@ def lab(store: Store, job: Job) -> None:
     settings = {name: spec[name] for name in ("data", "per_class", "countermeasure")}
     asked = LabJob(poison=made(spec["method"], spec["settings"]), folder=store.folder / "lab" / job.id, **settings)
     wishes = _Wishes(store, job.id)
-    total, done = 2 * asked.recipe.epochs, [0]
+    total, done, last = 2 * asked.recipe.epochs, [0], [0.0]
     store.change(job.id, total=total)
 
-    def note(words: str) -> None:
+    def note(words: str, left: float | None) -> None:
         if wishes.stop():
             raise _Paused
-        store.change(job.id, note=words)
+        if time.monotonic() - last[0] < TOLD and left is not None:
+            return
+        last[0] = time.monotonic()
+        store.change(job.id, note=words, seconds_left=left)
 
     def watch(row: str, seed: int, epoch: int, accuracy: float) -> None:
         done[0] += 1

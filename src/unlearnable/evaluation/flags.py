@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unlearnable._types import Parameters
-from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED, learned
+from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED, learned, learned_nothing
 
 UNDERTRAINED = 90.0
 """Percent of training accuracy on protected data below which the exploiter had not finished learning it."""
@@ -49,6 +49,15 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
                 "one might also learn more from the protected photos.",
             )
         )
+    broken = [row["name"] for row in rows if learned_nothing(row["train_acc"], chance)]
+    if broken:
+        flags.append(
+            Flag(
+                name="learned-nothing",
+                sentence=f"In {', '.join(broken)} the exploiter knows nothing even of its own training photos: its "
+                "training broke down, and that shows no protection.",
+            )
+        )
     if protected and protected["train_acc"] < UNDERTRAINED:
         flags.append(
             Flag(
@@ -79,15 +88,33 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
     return tuple(flags)
 
 
-def trial_flags(record: Parameters, *, shared: int, halved: bool) -> tuple[Flag, ...]:
+def trial_flags(record: Parameters, *, shared: int, halved: bool, restarted: bool, nothing: bool) -> tuple[Flag, ...]:
     """Look for weaknesses that one trial shows by itself.
 
     Args:
         record: with `train_acc`, `column`, `poison` and `trained_by`.
         shared: images that are in the training and in the test set, pixel for pixel.
         halved: the batch did not fit into memory.
+        restarted: training learned nothing at first and was repeated with a lower learning rate.
+        nothing: it learned nothing then either.
     """
     flags = []
+    if nothing:
+        flags.append(
+            Flag(
+                name="learned-nothing",
+                sentence=f"The exploiter knows nothing even of its own training images ({record['train_acc']:.0f} %): "
+                "its training broke down, and that shows no protection.",
+            )
+        )
+    elif restarted:
+        flags.append(
+            Flag(
+                name="restarted",
+                sentence="Training broke down and was repeated with the lower learning rate "
+                f"{record['trained_by']['learning_rate']:g}.",
+            )
+        )
     if shared:
         flags.append(
             Flag(
@@ -160,6 +187,8 @@ def suite_flags(
         *_partial_flags(mine),
         *_training_flags(mine),
         *_own_flags(mine, "batch-halved", "Under {columns}: {sentence}"),
+        *_own_flags(mine, "restarted", "Under {columns}: {sentence}"),
+        *_own_flags(mine, "learned-nothing", "Under {columns}: {sentence}"),
         *_coverage_flags(mine, all_columns),
     )
 

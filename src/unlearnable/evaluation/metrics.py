@@ -16,6 +16,10 @@ LEAST_TO_LEARN = 15.0
 """Points above chance that clean photos must teach; below, a low protected accuracy shows nothing."""
 
 
+NOTHING = 2.0
+"""Points above chance in training accuracy that a network must reach to have learned anything."""
+
+
 def chance(labels: Labels) -> float:
     """Accuracy of always naming the test set's largest category, what a network that learned nothing can reach."""
     return 100 * float(np.bincount(labels).max()) / len(labels)
@@ -35,6 +39,11 @@ def interval(accuracy: float, count: int) -> tuple[float, float]:
 def learned(accuracy: float, clean: float, chance_level: float) -> float:
     """Return the share of what clean photos teach that was learned: 0 at chance, 1 at the clean accuracy."""
     return max(0.0, accuracy - chance_level) / max(clean - chance_level, 1e-9)
+
+
+def learned_nothing(train_acc: float, chance_level: float) -> bool:
+    """Return whether a network knows nothing even of its own training images."""
+    return train_acc < chance_level + NOTHING
 
 
 def verdict(accuracy: float, clean: float, chance_level: float) -> Verdict:

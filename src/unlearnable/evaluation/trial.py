@@ -12,9 +12,11 @@ import numpy as np
 import torch
 
 from unlearnable._runtime import Runtime, hardware, versions
-from unlearnable._types import Parameters
+from unlearnable._types import Parameters, Report
 from unlearnable.datasets import load
+from unlearnable.evaluation.fitting import fitted
 from unlearnable.evaluation.flags import trial_flags
+from unlearnable.evaluation.metrics import chance, learned_nothing
 from unlearnable.evaluation.record import classes, numbers
 from unlearnable.evaluation.store import claimed, key_of, write_json
 from unlearnable.evaluation.verification import verification
@@ -22,7 +24,7 @@ from unlearnable.exploiters import Countermeasure, WithClean, countermeasure
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Additive, PerturbationFileError, Stored, load_perturbation
 from unlearnable.poisons._base import AnyPoison
-from unlearnable.training.fit import Epoch, History, evaluate, fit
+from unlearnable.training.fit import Epoch, History, evaluate
 from unlearnable.training.loader import resident
 from unlearnable.training.recipes import Recipe
 
@@ -97,11 +99,22 @@ class Trial:
         return key_of(self.description())
 
     def run(
-        self, runtime: Runtime, *, noises: Path | None = None, progress: Callable[[Epoch], None] | None = None
+        self,
+        runtime: Runtime,
+        *,
+        noises: Path | None = None,
+        progress: Callable[[Epoch], None] | None = None,
+        report: Report | None = None,
     ) -> Parameters:
         """Craft (or take the noise crafted before, kept in the folder `noises`), train, and return the record.
 
         Where memory runs out, the batch is halved, and the learning rate with it; the record says so.
+
+        Args:
+            runtime: device; its seed is not used.
+            noises: folder of crafted noise; None keeps none.
+            progress: is told of every epoch.
+            report: is told of every step of crafting.
 
         Raises:
             ValueError: unknown countermeasure, or data that cannot be protected or trained on.
@@ -115,7 +128,7 @@ class Trial:
         seeded = runtime.with_seed(self.seed + EXPLOITER_SEED)
         if self.poison is not None:
             source = _data(self.made_on, "train", self.per_class) if self.made_on else clean
-            noise, crafting = self._noise(source, runtime, noises)
+            noise, crafting = self._noise(source, runtime, noises, report)
             train = self._published(clean, noise)
         if isinstance(made, WithClean):
             train, facts = made.gather(train, clean, seeded)
@@ -150,9 +163,17 @@ class Trial:
         if self.pairs:
             images = resident(test.pixels, seeded, recipe.image_size)
             record["verification"] = verification(history.model, images, test, self.protected, seeded)
-        halved = recipe.batch_size != made.recipe(self.recipe).batch_size
+        asked = made.recipe(self.recipe)
+        halvings = asked.batch_size // recipe.batch_size
         shared = len({image.tobytes() for image in clean.pixels} & {image.tobytes() for image in test.pixels})
-        record["flags"] = [asdict(flag) for flag in trial_flags(record, shared=shared, halved=halved)]
+        found = trial_flags(
+            record,
+            shared=shared,
+            halved=halvings > 1,
+            restarted=recipe.learning_rate * halvings < 0.9 * asked.learning_rate,
+            nothing=learned_nothing(history.last.train_acc, chance(train.labels)),
+        )
+        record["flags"] = [asdict(flag) for flag in found]
         return record
 
     def _published(self, clean: ImageSet, noise: Stored) -> ImageSet:
@@ -197,11 +218,13 @@ class Trial:
         }
         return folder / f"{key_of(values)}.safetensors"
 
-    def _noise(self, clean: ImageSet, runtime: Runtime, folder: Path | None) -> tuple[Stored, Parameters]:
+    def _noise(
+        self, clean: ImageSet, runtime: Runtime, folder: Path | None, report: Report | None
+    ) -> tuple[Stored, Parameters]:
         assert self.poison is not None
         poison = replace(self.poison, seed=self.seed)
         if folder is None:
-            return _crafted(poison, clean, runtime)
+            return _crafted(poison, clean, runtime, report)
         file = self._noise_file(clean.content_hash(), folder)
         facts = file.with_suffix(".json")
         with claimed(file.with_suffix(".lock"), wait=True):
@@ -210,16 +233,16 @@ class Trial:
                 return load_perturbation(file), json.loads(facts.read_text(encoding="utf-8"))
             # a killed search goes on where it was
             state = file.with_suffix(".state")
-            noise, crafting = _crafted(poison, clean, replace(runtime, checkpoint=state))
+            noise, crafting = _crafted(poison, clean, replace(runtime, checkpoint=state), report)
             noise.save(file)
             write_json(facts, crafting)
             state.unlink(missing_ok=True)
         return noise, crafting
 
 
-def _crafted(poison: AnyPoison, clean: ImageSet, runtime: Runtime) -> tuple[Stored, Parameters]:
+def _crafted(poison: AnyPoison, clean: ImageSet, runtime: Runtime, report: Report | None) -> tuple[Stored, Parameters]:
     started, used = time.perf_counter(), time.process_time()
-    noise = poison.craft(clean, runtime)
+    noise = poison.craft(clean, runtime, report)
     seconds = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}
     return noise, {**{name: round(value, 1) for name, value in seconds.items()}, "checksum": noise.checksum()}
 
@@ -248,7 +271,7 @@ def _fitted(
 ) -> tuple[Recipe, History]:
     while True:
         try:
-            history = fit(
+            return fitted(
                 train,
                 test=tests,
                 recipe=recipe,
@@ -257,7 +280,6 @@ def _fitted(
                 countermeasure=made,
                 progress=progress,
             )
-            return recipe, history
         except (MemoryError, RuntimeError) as error:
             if not _out_of_memory(error) or recipe.batch_size // 2 < SMALLEST_BATCH:
                 raise

@@ -1,8 +1,11 @@
 """Try a poison: craft it on a small data set, look at it, and train on it beside clean images."""
 
+import statistics
+import time
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -10,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Parameters
+from unlearnable._types import Parameters, Progress
 from unlearnable.datasets import load
 from unlearnable.evaluation.store import write_json
 from unlearnable.evaluation.trial import Trial
@@ -19,6 +22,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Stored
 from unlearnable.poisons import POISONS
 from unlearnable.poisons._base import AnyPoison
+from unlearnable.training.fit import Epoch
 from unlearnable.training.recipes import Recipe, recipe
 
 DATA = ("digits", "cifar10", "cifar100-20c")
@@ -150,11 +154,11 @@ class LabJob:
         rate = base.learning_rate * size / base.batch_size
         return replace(base, architecture="fast-small", epochs=8, batch_size=size, learning_rate=rate)
 
-    def run(self, note: Callable[[str], None], watch: Watch) -> Parameters:
+    def run(self, note: Callable[[str, float | None], None], watch: Watch) -> Parameters:
         """Craft, draw, and train on clean and protected images through the same countermeasure.
 
         Args:
-            note: is told what is going on.
+            note: is told what is going on, and how many seconds are left; None while nothing is measured yet.
             watch: is told of every epoch: row, seed, epoch, percent of clean test images.
 
         Raises:
@@ -171,15 +175,29 @@ class LabJob:
             "seed": self.poison.seed,
         }
         records = {}
-        for row, poison in (("clean", None), ("protected", self.poison)):
-            note(f"crafting {self.poison.method}" if poison else "training on clean images")
-            trial = Trial(row=row, poison=poison, **common)
+        epochs = self.recipe.epochs
+        took, last = [], [time.monotonic()]
+        note("training on clean images", None)
 
-            def after(epoch: Any, row: str = row) -> None:
-                note(f"training on {row} images")
-                watch(row, self.poison.seed, epoch.epoch, max(epoch.test_accs.values()))
+        def after(row: str, epoch: Epoch) -> None:
+            took.append(time.monotonic() - last[0])
+            last[0] = time.monotonic()
+            left = statistics.mean(took) * (epochs - epoch.epoch) if row == "protected" else None
+            note(f"training on {row} images", left)
+            watch(row, self.poison.seed, epoch.epoch, max(epoch.test_accs.values()))
 
-            records[row] = trial.run(runtime, noises=self.folder, progress=after)
+        records["clean"] = Trial(row="clean", poison=None, **common).run(runtime, progress=partial(after, "clean"))
+        note(f"crafting {self.poison.method}", None)
+        began = last[0]
+
+        def crafting(now: Progress) -> None:
+            last[0] = time.monotonic()
+            left = (last[0] - began) / max(1, now.done) * (now.total - now.done) + epochs * statistics.mean(took)
+            note(f"crafting {self.poison.method}, {now.done} of {now.total}", left)
+
+        records["protected"] = Trial(row="protected", poison=self.poison, **common).run(
+            runtime, noises=self.folder, progress=partial(after, "protected"), report=crafting
+        )
         write_json(self.folder / "record.json", records)
         (noise,) = self.folder.glob("*.safetensors")
         self._draw(noise)

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 PATCHES = 12
 """Principal patches that are kept; each is used with both signs."""
 
+FLAT = 1e-8
+"""Directions in which patches vary less than this share of the leading one's variance do not count."""
+
 
 class Fast(nn.Module):
     """Whitened patches, then blocks of two 3x3 convolutions, then the maximum over positions.
@@ -47,7 +50,10 @@ class Fast(nn.Module):
     def whiten(self, images: Float[Tensor, "n c h w"]) -> None:
         """Set the patch filters from the images (in [0, 1]) so that their outputs are uncorrelated.
 
-        Filters are V Λ^(-1/2) of the patches' covariance, and the bias removes the mean.
+        Filters are V Λ^(-1/2) of the patches' covariance, and the bias removes the mean. Where patches do not vary in
+        so many directions (grey images in three equal channels vary in a third of them), the leading filters are
+        repeated: an output that never varies would be divided by its own rounding error in the norm behind it, and the
+        first step would end the training.
         """
         kernel = self.patches.kernel_size[0]
         patches = F.unfold(images.float().contiguous(), kernel, stride=kernel).transpose(1, 2).flatten(0, 1).cpu()
@@ -57,6 +63,9 @@ class Fast(nn.Module):
         kept = self.patches.out_channels // 2
         scaled = vectors[:, -kept:].flip(1) / torch.sqrt(values[-kept:].flip(0).clamp(min=0) + 5e-4)
         filters = scaled.T.float()
+        varying = max(1, int((values > FLAT * values[-1]).sum()))
+        if varying < kept:
+            filters = filters[torch.arange(kept) % varying]
         bias = -filters @ mean
         shape = (kept, *self.patches.weight.shape[1:])
         assert self.patches.bias is not None

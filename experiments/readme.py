@@ -1,0 +1,116 @@
+"""The tables of the README that quote results, rewritten between their marks.
+
+python -m experiments.readme
+"""
+
+import json
+import re
+from pathlib import Path
+
+from experiments._record import RESULTS
+from experiments.paper.measured import MISSING
+from unlearnable.report.grid import Matrix, matrix
+
+README = RESULTS.parent / "README.md"
+ROWS = {
+    "error-min, class-wise": "error-minimizing, class-wise",
+    "error-min, sample-wise": "error-minimizing, sample-wise",
+    "error-max, sample-wise": "error-maximizing, sample-wise",
+    "random, class-wise": "random, class-wise",
+    "targeted": "targeted (TAP)",
+    "resilient targeted": "resilient targeted, ours",
+}
+COLUMNS = {
+    "none": "plain",
+    "none, vgg-small": "other network",
+    "gray": "grey",
+    "jpeg:75": "JPEG 75",
+    "orthogonal-projection": "linear projection",
+    "diffusion:100": "diffusion",
+}
+WHOLE = {"clean": "clean", "class-wise": "error-minimizing, class-wise", "sample-wise": "error-minimizing, sample-wise"}
+
+
+def suite(name: str, results: Path) -> Matrix:
+    """Read the records of a suite."""
+    lines = (results / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return matrix([json.loads(line) for line in lines])
+
+
+def benchmark(results: Path) -> str:
+    """Return the table of the best epochs on 10,000 images."""
+    found = suite("c10-10k", results)
+    ceilings = [_best(found, "clean", column) for column in COLUMNS]
+    head = [f"{title} ({ceiling})" for title, ceiling in zip(COLUMNS.values(), ceilings, strict=True)]
+    lines = [_line(["ε = 8", *head, "**worst of all** (tried)"]), _line(["---"] * (len(head) + 2))]
+    for row, title in ROWS.items():
+        worst = found.worst(row)
+        if worst is None:
+            continue
+        cells = [_best(found, row, column) for column in COLUMNS]
+        tried = len([cell for cell in found.of_row(row) if cell.column not in found.with_clean])
+        told = f"**{worst.best.mean:.1f}** {COLUMNS.get(worst.column, worst.column)} ({tried})"
+        lines.append(_line([title, *cells, told]))
+    return "\n".join(lines)
+
+
+def whole(results: Path) -> str:
+    """Return the table of the three trainings on all 50,000 images, last epoch (best)."""
+    networks = {"full": "fast-small", "full-other": "vgg-small"}
+    head = ["50,000 training images", "crafting, processor seconds", *(f"fresh `{each}`" for each in networks.values())]
+    lines = [_line(head), _line(["---"] * len(head))]
+    for noise, title in WHOLE.items():
+        records = [
+            json.loads((results / "error_min" / folder / f"{noise}-seed-0.json").read_text(encoding="utf-8"))
+            for folder in networks
+        ]
+        seconds = records[0]["crafting"].get("cpu_seconds")
+        reached = [f"{record['last']:.1f} ({record['best']:.1f})" for record in records]
+        lines.append(_line([title, "" if seconds is None else f"{seconds:.0f}", *reached]))
+    return "\n".join(lines)
+
+
+def picture(results: Path) -> str:
+    """Return the sentence on all 50,000 images of the suite c10."""
+    found = suite("c10", results)
+    plain, projected, stored = (
+        {row: _best(found, row, column) for row in ("clean", "error-min, class-wise", "error-min, sample-wise")}
+        for column in ("none", "orthogonal-projection", "jpeg:75")
+    )
+    return (
+        "With all 50,000 images ([leaderboard](docs/leaderboard.md)): class-wise "
+        f"{plain['error-min, class-wise']} plain and {projected['error-min, class-wise']} after the projection (clean "
+        f"{projected['clean']}), sample-wise {plain['error-min, sample-wise']} plain and "
+        f"{stored['error-min, sample-wise']} after JPEG 75 (clean {stored['clean']})."
+    )
+
+
+BLOCKS = {"benchmark": benchmark, "whole": whole, "picture": picture}
+
+
+def rewritten(text: str, results: Path) -> str:
+    """Return the README with every block between `<!-- NAME -->` and `<!-- end of NAME -->` made anew.
+
+    Raises:
+        ValueError: a block's marks are not there.
+    """
+    for name, make in BLOCKS.items():
+        marks = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
+        body = make(results)
+        text, count = marks.subn(lambda match, body=body: match[1] + body + match[2], text)
+        if count != 1:
+            raise ValueError(f"the marks of {name} are there {count} times; they must be there once")
+    return text
+
+
+def _best(found: Matrix, row: str, column: str) -> str:
+    cell = found.cell(row, column)
+    return f"{cell.best.mean:.1f}" if cell else MISSING
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from experiments._record import RESULTS
-from experiments.paper.measured import MISSING
+from experiments.paper.measured import MISSING, Measured
 from unlearnable.report.grid import Matrix, matrix
 
 README = RESULTS.parent / "README.md"
@@ -33,8 +33,7 @@ WHOLE = {"clean": "clean", "class-wise": "error-minimizing, class-wise", "sample
 
 def suite(name: str, results: Path) -> Matrix:
     """Read the records of a suite."""
-    lines = (results / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return matrix([json.loads(line) for line in lines])
+    return matrix(Measured(name, results, prefix="").records)
 
 
 def benchmark(results: Path) -> str:

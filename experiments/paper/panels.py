@@ -25,7 +25,7 @@ from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.report.figures import STYLE
-from unlearnable.report.panels import AMPLIFY
+from unlearnable.report.panels import AMPLIFY, amplified
 
 PHOTOS = "experiments.paper.data:things"
 NOT_SHOWN = ("Faces",)
@@ -47,8 +47,7 @@ def panels(data: ImageSet, poisons: Sequence[AdditivePoison], runtime: Runtime) 
     lines: list[tuple[str, UInt8[np.ndarray, "n c h w"]]] = [("original", original)]
     for poison in poisons:
         published = poison.craft(data, runtime).apply(data).pixels[shown]
-        difference = published.astype(np.int16) - original.astype(np.int16)
-        noise = np.clip(127.5 + AMPLIFY * difference, 0, 255).astype(np.uint8)
+        noise = amplified(original, published)
         lines += [(f"noise × {AMPLIFY},\n{poison.scope}", noise), (f"unlearnable,\n{poison.scope}", published)]
     with rc_context(STYLE):
         figure = Figure(figsize=(1.15 * COLUMNS + 0.9, 1.15 * len(lines) + 0.3), layout="constrained")

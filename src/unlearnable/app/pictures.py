@@ -18,10 +18,10 @@ from PIL import Image
 from unlearnable.datasets.decode import decode
 from unlearnable.jobs.protecting import ProtectJob
 from unlearnable.protect import Item, ledger
+from unlearnable.report.panels import amplified
 
 THUMB, SHOWN = 96, 1600
 SAMPLES = 3
-AMPLIFY = 10
 LOOKED_AT = 16_000_000
 """Pixels of a photo that the difference is drawn from."""
 
@@ -132,7 +132,7 @@ def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gall
     before, after = decode(item.source.path, size=None), decode(written, size=None)
     step = max(1, math.ceil(math.sqrt(before[0].size / LOOKED_AT)))
     coarse = before[:, ::step, ::step], after[:, ::step, ::step]
-    difference = np.clip(127.5 + AMPLIFY * (coarse[1].astype(np.int16) - coarse[0]), 0, 255).astype(np.uint8)
+    difference = amplified(coarse[0], coarse[1])
     return Sample(
         name=item.source.key,
         size=entry.size,

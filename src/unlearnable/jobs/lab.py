@@ -22,11 +22,12 @@ from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Stored
 from unlearnable.poisons import POISONS
 from unlearnable.poisons._base import AnyPoison
+from unlearnable.report.panels import amplified
 from unlearnable.training.fit import Epoch
 from unlearnable.training.recipes import Recipe, recipe
 
 DATA = ("digits", "cifar10", "cifar100-20c")
-SHOWN, SIDE, AMPLIFY = 10, 96, 10
+SHOWN, SIDE = 10, 96
 LEFT_OUT = ("slots",)
 """Methods that make packs, not noise for a data set."""
 
@@ -223,8 +224,8 @@ class LabJob:
 def picture(stored: Stored, images: ImageSet) -> Image.Image:
     """Draw images in three rows: as they were, the difference × AMPLIFY, and as published."""
     published = stored.apply(images).pixels
-    difference = np.clip(127.5 + AMPLIFY * (published.astype(np.int16) - images.pixels), 0, 255).astype(np.uint8)
-    rows = [np.concatenate(list(part), axis=2) for part in (images.pixels, difference, published)]
+    parts = (images.pixels, amplified(images.pixels, published), published)
+    rows = [np.concatenate(list(part), axis=2) for part in parts]
     whole = np.concatenate(rows, axis=1)
     if len(whole) == 1:
         whole = np.repeat(whole, 3, axis=0)

@@ -42,17 +42,24 @@ def panel(name: str, category: str, clean: UInt8[np.ndarray, "c h w"], protected
     if clean.shape[1:] != protected.shape[1:]:
         raise ValueError(f"{name} is {clean.shape[1:]} before and {protected.shape[1:]} after; they must be one size")
     difference = protected.astype(np.int16) - clean.astype(np.int16)
-    amplified = np.clip(127.5 + AMPLIFY * difference, 0, 255).astype(np.uint8)
     error = float(np.square(difference, dtype=np.float64).mean())
     return Panel(
         name=name,
         category=category,
         original=_embedded(clean),
-        noise=_embedded(amplified),
+        noise=_embedded(amplified(clean, protected)),
         protected=_embedded(protected),
         largest=int(np.abs(difference).max()),
         psnr=round(10 * np.log10(255**2 / error), 1) if error else float("inf"),
     )
+
+
+def amplified(
+    clean: UInt8[np.ndarray, "*b c h w"], protected: UInt8[np.ndarray, "*b d i j"]
+) -> UInt8[np.ndarray, "*b d i j"]:
+    """Return what was changed, × AMPLIFY, around mid-grey (8 bits)."""
+    difference = protected.astype(np.int16) - clean.astype(np.int16)
+    return np.clip(127.5 + AMPLIFY * difference, 0, 255).astype(np.uint8)
 
 
 def _embedded(pixels: Shaped[np.ndarray, "c h w"]) -> str:

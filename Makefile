@@ -12,7 +12,7 @@ demo: $(READY)
 
 # one thread each: the networks are tiny
 test: lint chromium
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # the browser tests drive it; without it they say which line to run, and are skipped
 chromium:

@@ -20,6 +20,14 @@ DATA_FILES = (
 )
 
 
+SLOWEST = ("test_notebooks.py", "test_demo.py", "test_journey.py")
+"""Files that take a minute or more; they begin first, so that two processes end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in SLOWEST)
+
+
 def data_root() -> Path:
     """Where the real data lies: UNLEARNABLE_DATA, by default ../shared/data beside the checkout."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -19,14 +19,14 @@ from unlearnable.cli._app import run
 from unlearnable.evaluation.store import claimed
 
 
-def listening(data: Path, home: Path, port: int) -> tuple[subprocess.Popen[str], str]:
+def listening(data: Path, home: Path, port: int, **environment: str) -> tuple[subprocess.Popen[str], str]:
     """Start the app and wait until it says its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "unlearnable.cli", "app", "--no-browser", "--port", str(port), "--data", str(data)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "HOME": str(home), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "HOME": str(home), "OMP_NUM_THREADS": "1", **environment},
     )
     assert process.stderr is not None
     for line in process.stderr:

@@ -5,8 +5,10 @@ from typing import Any
 
 from trial_records import Record, record
 from unlearnable.evaluation import flags
-from unlearnable.evaluation.flags import LINEAR, find_flags, overlap_flag, suite_flags
+from unlearnable.evaluation import suite_flags as suites
+from unlearnable.evaluation.flags import find_flags, overlap_flag
 from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED
+from unlearnable.evaluation.suite_flags import LINEAR, suite_flags
 
 
 def row(name: str, best: float, train_acc: float = 99) -> dict:
@@ -87,7 +89,7 @@ def test_partial_protection_is_compared_with_the_clean_part_alone() -> None:
 
 
 def test_every_flag_is_explained_with_its_threshold() -> None:
-    source = Path(flags.__file__).read_text(encoding="utf-8")
+    source = "".join(Path(each.__file__).read_text(encoding="utf-8") for each in (flags, suites))
     raised = set(re.findall(r'(?:name=|, |\()"([a-z]+(?:-[a-z]+)+)"', source)) - {LINEAR, "clean-mix"}
     assert {"undertrained", "batch-halved", "linearly-separable"} - {"undertrained"} <= raised
     page = (Path(__file__).parents[2] / "docs" / "flags.md").read_text(encoding="utf-8")

@@ -213,7 +213,7 @@ def test_steps_scale_with_epsilon_unless_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "poison", [ErrorMin(epsilon=16, batch_size=128, steps=25), ErrorMax(surrogate_epochs=1, rounds=2)]
+    "poison", [ErrorMin(epsilon=16, batch_size=128, steps=8), ErrorMax(surrogate_epochs=1, rounds=1)]
 )
 def test_one_seed_is_one_result_with_several_threads_too(poison: ErrorMin | ErrorMax) -> None:
     data = load("digits", size=24)

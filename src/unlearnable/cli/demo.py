@@ -26,6 +26,9 @@ PHOTOS = {
 }
 """Sample photos that scikit-image and scikit-learn ship (public domain, CC0 or CC BY; see their data folders)."""
 
+TRIED = ("resize:0.5", "jpeg:75", "jpeg:10")
+"""Countermeasures of the proof."""
+
 SHOWN = ("people/astronaut.png", "places/china.jpg", "animals/cat.png")
 OWNER_KEY = b"demo"
 SIZE, EPSILON, STEPS, BATCH = 24, 24.0, 60, 128
@@ -113,7 +116,7 @@ def _prove(output: Path, device: str, quiet: bool) -> dict[str, Any]:
         ),
         Row(name="protected", title="Protected scans", kind="protected", train=protected),
     ]
-    for spec in ("resize:0.5", "jpeg:75", "jpeg:10"):
+    for spec in TRIED:
         hook = countermeasure(spec)
         rows.append(
             Row(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
@@ -13,6 +13,7 @@ from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, perturbed
+from unlearnable.training.fit import EVALUATION_BATCH
 from unlearnable.training.loader import to_unit
 from unlearnable.training.pretraining import backbone, require_source
 
@@ -74,10 +75,12 @@ class PretrainedAware(AdditivePoison):
         labels = torch.from_numpy(data.labels).to(runtime.device)
         classes = len(data.classes)
         features, width = backbone(self.source, runtime)
-        model = nn.Sequential(features, nn.Linear(width, classes, device=runtime.device)).eval()
+        head = nn.Linear(width, classes, device=runtime.device)
+        model = nn.Sequential(features, head).eval()
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        _fit_head(model, images, labels, batches, runtime)
-        likeness = _likeness(model, images, labels, classes, runtime)
+        described = _described(features.eval(), images, runtime)
+        _fit_head(head, described, labels, batches)
+        likeness = _likeness(head, described, labels, classes)
         draws = runtime.generator("targets")
         weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
         levels = torch.zeros(classes, *images.shape[1:], device=runtime.device)
@@ -102,28 +105,31 @@ class PretrainedAware(AdditivePoison):
         return levels.cpu().numpy()
 
 
-def _fit_head(model: nn.Module, images: Tensor, labels: Tensor, batches: Batches, runtime: Runtime) -> None:
-    assert isinstance(model, nn.Sequential)
-    features, head = model
+@torch.no_grad()
+def _described(features: nn.Module, images: UInt8[Tensor, "n c h w"], runtime: Runtime) -> Float[Tensor, "n d"]:
+    """Return what the trained network says of every clean image; it does not change, so once is enough."""
+    found = []
+    for part in torch.split(images, EVALUATION_BATCH):
+        with runtime.autocast():
+            found.append(features(to_unit(part)).float())
+    return torch.cat(found)
+
+
+def _fit_head(head: nn.Linear, described: Float[Tensor, "n d"], labels: Tensor, batches: Batches) -> None:
     optimiser = torch.optim.Adam(head.parameters(), lr=HEAD_RATE)
     for _ in range(HEAD_STEPS):
-        rows = batches.next().to(runtime.device)
-        with torch.no_grad(), runtime.autocast():
-            found = features(to_unit(images[rows]))
-        loss = F.cross_entropy(head(found.float()), labels[rows])
+        rows = batches.next().to(labels.device)
+        loss = F.cross_entropy(head(described[rows]), labels[rows])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
 
 @torch.no_grad()
-def _likeness(model: nn.Module, images: Tensor, labels: Tensor, classes: int, runtime: Runtime) -> Float[Tensor, "k k"]:
+def _likeness(head: nn.Linear, described: Tensor, labels: Tensor, classes: int) -> Float[Tensor, "k k"]:
     """Return the mean probability that images of [true class] are given to [class]."""
-    sums = torch.zeros(classes, classes, device=runtime.device)
-    for rows in torch.split(torch.arange(len(images)), 500):
-        with runtime.autocast():
-            logits = model(to_unit(images[rows]))
-        sums.index_add_(0, labels[rows], logits.float().softmax(1))
+    sums = torch.zeros(classes, classes, device=labels.device)
+    sums.index_add_(0, labels, head(described).softmax(1))
     return sums / torch.bincount(labels, minlength=classes).clamp(min=1)[:, None]
 
 

@@ -8,8 +8,9 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 
 from unlearnable._types import Parameters
-from unlearnable.evaluation.flags import Flag, suite_flags
+from unlearnable.evaluation.flags import Flag
 from unlearnable.evaluation.metrics import verdict
+from unlearnable.evaluation.suite_flags import suite_flags
 from unlearnable.report.grid import MARK, MARK_SAYS, WORST, Cell, Matrix, matrix, uses_clean
 from unlearnable.report.published import Published, Source, published_for, sources
 from unlearnable.report.tables import md, md_table, table

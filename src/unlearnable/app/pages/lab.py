@@ -17,7 +17,8 @@ async def lab_page(desk: Desk) -> None:
     """Show the form of a method, and start it."""
     ui.label(text.LAB_HINT)
     waiting = ui.label(text.LAB_LOADING).props("role=status")
-    # the methods bring torch with them, which takes seconds
+    # the methods bring torch with them, which takes seconds, on a cold disk more than a page may take to be built
+    await ui.context.client.connected()
     lab = await aside(_lab)
     waiting.delete()
     names = lab.methods()

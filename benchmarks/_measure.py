@@ -70,9 +70,17 @@ def machine(runtime: Runtime) -> str:
     return "Machine: " + ", ".join(f"{name} {value}" for name, value in parts.items()) + f"; {load}."
 
 
-def write(name: str, text: str) -> None:
-    """Write a report beside this file, whole."""
+def write(name: str, text: str, runtime: Runtime | None = None) -> None:
+    """Write a report beside this file, whole.
+
+    Args:
+        name: such as `fit.md`; a processor that computes in float32 gets one of its own, `fit-float32.md`.
+        text: the report.
+        runtime: what it was measured with, where speed depends on it.
+    """
     path = HERE / name
+    if runtime is not None and runtime.dtype == torch.float32:
+        path = path.with_stem(f"{path.stem}-float32")
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

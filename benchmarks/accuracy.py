@@ -51,6 +51,7 @@ def main() -> None:
         "| target | network | epochs | reached after | last epoch, % | training in all | evaluation in all "
         "| images/s |\n"
         "|---|---|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n",
+        runtime,
     )
 
 

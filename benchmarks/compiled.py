@@ -68,6 +68,7 @@ def main() -> None:
         "| network | batch | eager | compiled | compiled / eager | compile, s |\n|---|--:|--:|--:|--:|--:|\n"
         + "\n".join(lines)
         + "\n\nOnly a ratio well above 1 would pay for the compiling; nothing in this package is compiled.\n",
+        runtime,
     )
 
 

@@ -79,6 +79,7 @@ def main() -> None:
         f"Seconds of {chosen.clock} time. Median (slowest to fastest). Operations are those of convolutions and "
         "products, counted by torch.\n\n"
         f"{COLUMNS}\n|---|---|---|---|---|---|---|\n" + "\n".join(table) + "\n",
+        runtime,
     )
 
 

@@ -117,6 +117,7 @@ def main() -> None:
         "| network, batch | usual loop, images/s | fit, images/s | ratio |\n|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n",
+        runtime,
     )
 
 

@@ -136,7 +136,7 @@ def main() -> None:
                 before = known[key]
     runtime = Runtime.auto()
     peak = matmul_rate(runtime, 5, time.perf_counter)
-    write("poisons.md", report(known, runtime, peak.median))
+    write("poisons.md", report(known, runtime, peak.median), runtime)
 
 
 def report(known: dict[str, Any], runtime: Runtime, peak: float) -> str:

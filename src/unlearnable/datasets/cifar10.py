@@ -5,7 +5,6 @@ Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 20
 
 import hashlib
 import os
-import tarfile
 import urllib.request
 from pathlib import Path
 from urllib.error import URLError
@@ -13,7 +12,7 @@ from urllib.error import URLError
 import numpy as np
 from platformdirs import user_cache_path
 
-from unlearnable.datasets import parquet
+from unlearnable.datasets._cifar import Rows, Source, contents, images
 from unlearnable.imageset import ImageSet
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -42,55 +41,19 @@ def load(
         FileNotFoundError: the files are nowhere and `download` is off, or the download fails.
         ValueError: unknown split, or the archive is not the published one.
     """
-    if split not in _MEMBERS:
-        raise ValueError(f"cifar10 has the splits train and test; got {split!r}")
-    for place in _places(path):
-        files = [place / f"cifar10-{split}.parquet", place / ARCHIVE] if place.is_dir() else [place]
-        for file in files:
-            if file.is_file():
-                return _from_file(file, split, limit)
-    if download:
-        return _from_file(_download(), split, limit)
-    raise FileNotFoundError(
-        f"CIFAR-10 ({split}) is not here: give path=… to a folder with cifar10-{split}.parquet or {ARCHIVE}, "
-        "set UNLEARNABLE_DATA to it, or pass download=True"
-    )
+    file = SOURCE.find(path, split)
+    if file is None and not download:
+        raise SOURCE.nowhere(split, "pass download=True")
+    return SOURCE.read(file or _download(), split, limit)
 
 
-def _places(path: Path | str | None) -> list[Path]:
-    if path is not None:
-        return [Path(path)]
-    return [Path(os.environ.get("UNLEARNABLE_DATA", "../shared/data")), user_cache_path("unlearnable")]
+def _rows(file: Path, split: str) -> Rows:
+    parts = [np.frombuffer(part, dtype=np.uint8).reshape(-1, _ROW) for part in contents(file, _MEMBERS[split])]
+    rows = np.concatenate(parts)
+    return images(rows[:, 1:]), rows[:, 0].astype(np.int64)
 
 
-def _from_file(file: Path, split: str, limit: int | None) -> ImageSet:
-    if file.suffix == ".parquet":
-        table = parquet.load(path=file, limit=limit)
-        pixels, labels = table.pixels, table.labels
-        if table.classes != CLASSES:
-            raise ValueError(f"{file} does not have the ten classes of CIFAR-10; it has {', '.join(table.classes)}")
-    else:
-        pixels, labels = _from_archive(file, split, limit)
-    if pixels.shape[1:] != (3, 32, 32):
-        raise ValueError(f"{file} does not hold 32x32 colour images; its images are {pixels.shape[1:]}")
-    keys = tuple(f"cifar10/{split}/{row:05d}" for row in range(len(pixels)))
-    return ImageSet(pixels=pixels, labels=labels, keys=keys, classes=CLASSES, name=f"cifar10-{split}")
-
-
-def _from_archive(file: Path, split: str, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    parts: list[np.ndarray] = []
-    try:
-        with tarfile.open(file) as archive:
-            members = {Path(member.name).name: member for member in archive.getmembers() if member.isfile()}
-            for name in _MEMBERS[split]:
-                content = archive.extractfile(members[name])
-                if content is None:
-                    raise KeyError(name)
-                parts.append(np.frombuffer(content.read(), dtype=np.uint8).reshape(-1, _ROW))
-    except (tarfile.TarError, KeyError, ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{file} is not the official binary archive of CIFAR-10 ({error}); fetch it again") from error
-    rows = np.concatenate(parts)[:limit]
-    return np.ascontiguousarray(rows[:, 1:]).reshape(-1, 3, 32, 32), rows[:, 0].astype(np.int64)
+SOURCE = Source(name="cifar10", title="CIFAR-10", classes=CLASSES, archive=ARCHIVE, rows=_rows)
 
 
 def _download() -> Path:

@@ -35,6 +35,12 @@ def test_the_worst_case_leaves_out_who_has_clean_images() -> None:
     assert cells.protected == ("em",)
 
 
+def test_what_more_rows_have_met_comes_first() -> None:
+    cells = matrix([record("clean", "gray", 80.0), record("clean", "none", 90.0), record("em", "none", 55.0)])
+    assert cells.columns == ("none", "gray")
+    assert [cells.tried(row) for row in cells.rows] == [2, 1]
+
+
 def test_a_share_is_of_the_columns_own_ceiling_above_chance() -> None:
     cells = matrix(suite())
     cell = cells.cell("em", "jpeg:10")

@@ -40,7 +40,7 @@ def test_the_lowest_worst_case_comes_first() -> None:
 def test_markdown_has_headlines_matrix_flags_and_sources() -> None:
     text = leaderboard_markdown({"c10-10k": records()})
     first = next(line for line in text.splitlines() if line.startswith("| strong"))
-    assert first.startswith("| strong | 51.0 (52.0) | **52.0** by none | 90.0 | held |")
+    assert first.startswith("| strong | 51.0 (52.0) | **52.0** by none | 1 | 90.0 | held |")
     assert "weak &lt;b&gt;" in text
     assert "`single-seed`" in text
     assert "## Published numbers" in text
@@ -55,6 +55,7 @@ def test_the_page_needs_nothing_else_and_shows_every_cell() -> None:
     assert "weak <b>" not in html
     assert html.count('class="worst"') == 2
     assert 'title="strong, gray: not run"' in html
+    assert "<small>1 of 2 tried</small>" in html, "clean-part has clean images, and does not count"
 
 
 @pytest.mark.parametrize("share", [None, -1.0, *(step / 20 for step in range(21)), 1.5])

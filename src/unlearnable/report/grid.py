@@ -1,6 +1,6 @@
 """The records of a suite as a matrix of poisons and countermeasures, and the worst case of each row."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,7 +95,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """The cells of a suite; rows and columns in the order in which they first appear in its records."""
+    """The cells of a suite; rows in the order in which they first appear in its records.
+
+    Columns that more rows have come first, otherwise likewise: what can be compared stands together.
+    """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -145,6 +148,10 @@ class Matrix:
         counted = [cell for cell in self.of_row(row) if cell.column not in self.with_clean]
         return max(counted, key=lambda cell: cell.best.mean) if row in self.protected and counted else None
 
+    def tried(self, row: str) -> int:
+        """Return how many countermeasures the worst case is over."""
+        return sum(cell.column not in self.with_clean for cell in self.of_row(row))
+
     def worst_with_clean(self, row: str) -> Cell | None:
         """Return the cell where an exploiter does best who is given clean images too."""
         given = [cell for cell in self.of_row(row) if cell.column in self.with_clean]
@@ -172,9 +179,10 @@ def matrix(records: Sequence[Parameters]) -> Matrix:
     groups: dict[tuple[str, str], list[Parameters]] = defaultdict(list)
     for record in records:
         groups[record["row"], record["column"]].append(record)
+    often = Counter(column for _, column in groups)
     return Matrix(
         rows=tuple(dict.fromkeys(row for row, _ in groups)),
-        columns=tuple(dict.fromkeys(column for _, column in groups)),
+        columns=tuple(sorted(often, key=lambda column: -often[column])),
         cells={place: _cell(*place, found) for place, found in groups.items()},
     )
 

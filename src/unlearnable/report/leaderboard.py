@@ -17,7 +17,8 @@ from unlearnable.report.tables import md, md_table, table
 
 OPENING = (
     "A poison is worth what the strongest exploiter leaves of it: rows are sorted by the worst case, the lowest first. "
-    "Clean images through the same countermeasure are each column's ceiling."
+    "Clean images through the same countermeasure are each column's ceiling. A worst case of few countermeasures says "
+    "less than one of many."
 )
 PUBLISHED = (
     "Published numbers were measured by others with other networks, recipes and noise of their own making; they are "
@@ -32,6 +33,7 @@ class Standing:
     row: str
     plain: Cell | None
     worst: Cell | None
+    tried: int
     ceiling: Cell | None
     verdict: str
     published: Published | None
@@ -61,6 +63,11 @@ class Board:
     def clean(self) -> Cell | None:
         """What unprotected images teach without a countermeasure."""
         return self.cells.ceiling(self.cells.plain) if self.cells.plain else None
+
+    @cached_property
+    def most_tried(self) -> int:
+        """How many countermeasures any poison met that count for the worst case."""
+        return len(set(self.cells.columns) - self.cells.with_clean)
 
     @cached_property
     def protocol(self) -> str:
@@ -95,6 +102,7 @@ class Board:
             row=row,
             plain=self.cells.cell(row, self.cells.plain) if self.cells.plain else None,
             worst=worst,
+            tried=self.cells.tried(row),
             ceiling=ceiling,
             verdict=verdict(worst.best.mean, ceiling.best.mean, worst.chance) if worst and ceiling else "not tested",
             published=next((each for each in published_for(mine[0]) if each.countermeasure == "none"), None),
@@ -180,7 +188,7 @@ def _luminance(shade: str) -> float:
 
 
 def _headlines(board: Board) -> str:
-    head = ["poison", "no countermeasure", WORST, "ceiling there", "verdict"]
+    head = ["poison", "no countermeasure", WORST, "of so many tried", "ceiling there", "verdict"]
     rows = []
     for each in board.standings:
         rows.append(
@@ -188,6 +196,7 @@ def _headlines(board: Board) -> str:
                 md(each.row),
                 str(each.plain) if each.plain else "not run",
                 f"**{each.worst.best}** by {md(each.worst.column)}" if each.worst else "not run",
+                str(each.tried),
                 str(each.ceiling.best) if each.ceiling else "not run",
                 each.verdict,
                 _told(each.published),
@@ -230,4 +239,5 @@ def _published_table(source: Source) -> str:
 def _machine(record: Parameters) -> str:
     found = record["hardware"]
     threads = f"{found['threads']} {'thread' if found['threads'] == 1 else 'threads'}"
-    return f"{found['processor']} ({found['device']}, {threads} a trial)"
+    numbers = ", bfloat16" if found.get("bf16") else ""
+    return f"{found['processor']} ({found['device']}{numbers}, {threads} a trial)"

@@ -67,6 +67,16 @@ class Visitor:
         assert self.problems == []
 
 
+def many_pictures(folder: Path, count: int) -> None:
+    """Write so many that protecting them takes seconds; a few are drawn, the others are copies."""
+    for number in range(count):
+        path = folder / f"{number:03d}.png"
+        if number < 8:
+            picture(path, number, (900, 700))
+        else:
+            shutil.copyfile(folder / f"{number % 8:03d}.png", path)
+
+
 @pytest.fixture
 def app(tmp_path: Path, home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     process, url = listening(tmp_path / "desk", home, free_port(19000))
@@ -128,26 +138,25 @@ def test_choose_look_protect_check_download(
 
 def test_two_tabs_pause_close_and_come_back(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path) -> None:
     many = photos.parent / "Many"
-    for number in range(40):
-        picture(many / "all" / f"{number:02d}.png", number, (720, 560))
+    many_pictures(many / "all", 80)
     visitor = Visitor(browser, app[1])
     page = visitor.page
     base = page.url.rstrip("/")
     page.goto(f"{base}/new?source={many}")
-    page.get_by_role("button", name="Protect 40 photos").click()
+    page.get_by_role("button", name="Protect 80 photos").click()
     page.wait_for_url("**/job/*")
     address = page.url
     other = visitor.context.new_page()
     other.goto(address)
     other.get_by_role("button", name="Pause").click()
-    page.get_by_text(re.compile("of 40 files, paused")).wait_for()
+    page.get_by_text(re.compile("of 80 files, paused")).wait_for()
     page.close()
     other.close()
     again = visitor.context.new_page()
     again.set_default_timeout(90_000)
     again.goto(address)
     again.get_by_role("button", name="Go on").click()
-    again.get_by_text("40 photos are protected.").wait_for()
+    again.get_by_text("80 photos are protected.").wait_for()
     assert check(many, many.with_name("Many.protected")).exit_code == 0
     visitor.close()
 
@@ -325,26 +334,25 @@ def test_the_noise_lab(browser: Any, home: Path, tmp_path: Path, axe: str) -> No
 
 def test_killed_mid_job_with_its_work_and_started_again(browser: Any, home: Path, tmp_path: Path) -> None:
     many = home / "Many"
-    for number in range(60):
-        picture(many / "all" / f"{number:03d}.png", number, (720, 560))
+    many_pictures(many / "all", 120)
     process, url = listening(tmp_path / "desk", home, free_port(19200))
     visitor = Visitor(browser, url)
     page = visitor.page
     page.goto(f"{page.url.rstrip('/')}/new?source={many}")
-    page.get_by_role("button", name="Protect 60 photos").click()
+    page.get_by_role("button", name="Protect 120 photos").click()
     page.wait_for_url("**/job/*")
-    page.get_by_text(re.compile(r"^([5-9]|\d\d+) of 60 files")).wait_for()
+    page.get_by_text(re.compile(r"^([5-9]|\d\d+) of 120 files")).wait_for()
     address = page.url.split("/job/")[1]
     process.kill()
     process.wait()
     subprocess.run(["pkill", "-9", "-f", f"unlearnable.app.work {tmp_path}"], check=True)
     visitor.context.close()
     written = len(list(many.with_name("Many.protected").rglob("*.png")))
-    assert 0 < written < 60
+    assert 0 < written < 120
     again, url = listening(tmp_path / "desk", home, free_port(19200))
     visitor = Visitor(browser, url)
     visitor.page.goto(f"{visitor.page.url.rstrip('/')}/job/{address}")
-    visitor.page.get_by_text("60 photos are protected.").wait_for()
+    visitor.page.get_by_text("120 photos are protected.").wait_for()
     visitor.close()
     again.send_signal(signal.SIGINT)
     again.wait(60)

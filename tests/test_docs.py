@@ -1,5 +1,6 @@
 """The documentation does what it says."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -74,3 +75,25 @@ def test_the_page_on_poisons_does_what_it_says(
 def test_the_readmes_tables_are_the_records() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert rewritten(text, ROOT / "results") == text, "run `make paper`"
+
+
+MEASURED = ("results/*.md", "benchmarks/*.md", "docs/leaderboard.md", "docs/reproducing.md")
+NUMBER = re.compile(r"(?<![\d.,])(\d+\.\d)(?![\d.])")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_every_number_is_in_a_table_that_was_measured(page: str) -> None:
+    """A pair, last epoch (best epoch), stands in one line of a table; a number alone stands somewhere in one."""
+    lines = [
+        set(NUMBER.findall(line))
+        for pattern in MEASURED
+        for path in sorted(ROOT.glob(pattern))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    records = (ROOT / "benchmarks" / "float32.jsonl").read_text(encoding="utf-8").splitlines()
+    lines += [{f"{json.loads(line)['best']:.1f}", f"{json.loads(line)['last']:.1f}"} for line in records]
+    text = (ROOT / page).read_text(encoding="utf-8")
+    pairs = {frozenset(pair) for pair in re.findall(r"(?<![\d.,])(\d+\.\d) \((\d+\.\d)\)", text)}
+    assert len(pairs) > 10
+    assert not [sorted(pair) for pair in pairs if not any(pair <= line for line in lines)]
+    assert not set(NUMBER.findall(text)) - set().union(*lines)

@@ -6,6 +6,7 @@ python -m experiments.readme
 import json
 import re
 from pathlib import Path
+from statistics import mean
 
 from experiments._record import RESULTS
 from experiments.paper.measured import MISSING, Measured
@@ -48,8 +49,7 @@ def benchmark(results: Path) -> str:
         if worst is None:
             continue
         cells = [_best(found, row, column) for column in COLUMNS]
-        tried = len([cell for cell in found.of_row(row) if cell.column not in found.with_clean])
-        told = f"**{worst.best.mean:.1f}** {COLUMNS.get(worst.column, worst.column)} ({tried})"
+        told = f"**{worst.best.mean:.1f}** {COLUMNS.get(worst.column, worst.column)} ({found.tried(row)})"
         lines.append(_line([title, *cells, told]))
     return "\n".join(lines)
 
@@ -116,7 +116,7 @@ def elsewhere(results: Path) -> str:
 
 
 def _mean(measured: Measured, row: str, column: str, chosen: list[int] | None, *, others: bool = False) -> float:
-    return float(measured.classes(row, column, chosen, others=others).split()[0])
+    return mean(measured.class_means(row, column, chosen, others=others))
 
 
 BLOCKS = {"benchmark": benchmark, "whole": whole, "picture": picture, "elsewhere": elsewhere}

@@ -59,12 +59,16 @@ class Measured:
 
     def classes(self, row: str, column: str, chosen: list[int] | None, *, others: bool = False) -> str:
         """Return the mean accuracy of some classes after the last epoch (or of all but those), over seeds."""
+        return spread(self.class_means(row, column, chosen, others=others))
+
+    def class_means(self, row: str, column: str, chosen: list[int] | None, *, others: bool = False) -> list[float]:
+        """Return that accuracy seed by seed; nothing where the suite was not run."""
         values = []
         for record in self.of(row, column):
             own = record["class_accs"]
             kept = [value for place, value in enumerate(own) if chosen is None or (place in chosen) != others]
             values.append(sum(kept) / len(kept))
-        return spread(values)
+        return values
 
     def verification(self, row: str, group: str) -> str:
         """Return the area under the ROC curve of pairs, over seeds."""

@@ -12,6 +12,7 @@ from torch import nn
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
+from unlearnable.poisons._bilevel import Batches
 from unlearnable.poisons._generator import Generator
 from unlearnable.poisons._surrogates import centroids
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
@@ -27,7 +28,7 @@ from unlearnable.poisons.neural_tangent import NeuralTangent, tangent
 from unlearnable.poisons.one_pixel import OnePixel
 from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
-from unlearnable.poisons.pretrained_aware import wrong_labels
+from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
 from unlearnable.poisons.transferable import separability
 from unlearnable.training.fit import build
 from unlearnable.training.pretraining import features
@@ -280,12 +281,27 @@ def test_the_stored_generator_is_the_one_that_was_trained(height: int, width: in
 
 
 def test_wrong_labels_go_from_the_most_alike_to_the_least() -> None:
-    likeness = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.05, 0.15, 0.8]])
+    alike = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.05, 0.15, 0.8]])
     draws = torch.Generator().manual_seed(0)
-    assert wrong_labels(likeness, 0, draws).tolist() == [1, 2, 1]
-    assert wrong_labels(likeness, 2, draws).tolist() == [2, 0, 0]
+    assert wrong_labels(alike, 0, draws).tolist() == [1, 2, 1]
+    assert wrong_labels(alike, 2, draws).tolist() == [2, 0, 0]
     for _ in range(20):
-        assert all(wrong != own for own, wrong in enumerate(wrong_labels(likeness, 1, draws).tolist()))
+        assert all(wrong != own for own, wrong in enumerate(wrong_labels(alike, 1, draws).tolist()))
+
+
+def test_the_last_layer_is_fitted_on_what_the_network_says_of_each_image() -> None:
+    """Red or not, in 600 images, which is more than one batch: order and labels must stay together."""
+    levels = (np.arange(600) % 7 < 3).astype(np.int64)
+    pixels = torch.zeros(600, 3, 4, 4, dtype=torch.uint8)
+    pixels[:, 0] = torch.from_numpy(200 * levels).to(torch.uint8)[:, None, None]
+    seen = described(torch.nn.Flatten(), pixels, RUNTIME)
+    assert torch.allclose(seen, pixels.flatten(1).float() / 255, atol=1e-2)
+    torch.manual_seed(0)
+    head, labels = torch.nn.Linear(48, 2), torch.from_numpy(levels)
+    fit_head(head, seen, labels, Batches(600, 100, torch.Generator().manual_seed(0)))
+    found = likeness(head, seen, labels, 2)
+    assert found.diagonal().min() > 0.8
+    assert torch.allclose(found.sum(1), torch.ones(2))
 
 
 def test_paired_noise_is_one_pattern_per_class_with_a_sign_for_each_image() -> None:

@@ -78,9 +78,9 @@ class PretrainedAware(AdditivePoison):
         head = nn.Linear(width, classes, device=runtime.device)
         model = nn.Sequential(features, head).eval()
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        described = _described(features.eval(), images, runtime)
-        _fit_head(head, described, labels, batches)
-        likeness = _likeness(head, described, labels, classes)
+        seen = described(features, images, runtime)
+        fit_head(head, seen, labels, batches)
+        alike = likeness(head, seen, labels, classes)
         draws = runtime.generator("targets")
         weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
         levels = torch.zeros(classes, *images.shape[1:], device=runtime.device)
@@ -88,17 +88,17 @@ class PretrainedAware(AdditivePoison):
         for number in range(self.steps):
             rows = batches.next().to(runtime.device)
             own = labels[rows]
-            wrong = wrong_labels(likeness, 3 * number // self.steps, draws)[own]
+            wrong = wrong_labels(alike, 3 * number // self.steps, draws)[own]
             levels.requires_grad_()
-            seen = perturbed(images[rows], levels.index_select(0, own))
+            noisy = perturbed(images[rows], levels.index_select(0, own))
             # float32: the step is differentiated twice
-            right = F.cross_entropy(torch.func.functional_call(model, weights, (seen,)).float(), own)
+            right = F.cross_entropy(torch.func.functional_call(model, weights, (noisy,)).float(), own)
             slopes = torch.autograd.grad(right, list(weights.values()), create_graph=True, allow_unused=True)
             moved = {
                 name: each if slope is None else each - self.inner_rate * slope
                 for (name, each), slope in zip(weights.items(), slopes, strict=True)
             }
-            loss = F.cross_entropy(torch.func.functional_call(model, moved, (seen,)).float(), wrong)
+            loss = F.cross_entropy(torch.func.functional_call(model, moved, (noisy,)).float(), wrong)
             (gradient,) = torch.autograd.grad(loss, levels)
             levels = (levels.detach() - size * gradient.sign()).clamp(-self.epsilon, self.epsilon)
             report(Progress(done=number + 1, total=self.steps, note=f"loss {loss.item():.2f}"))
@@ -106,7 +106,7 @@ class PretrainedAware(AdditivePoison):
 
 
 @torch.no_grad()
-def _described(features: nn.Module, images: UInt8[Tensor, "n c h w"], runtime: Runtime) -> Float[Tensor, "n d"]:
+def described(features: nn.Module, images: UInt8[Tensor, "n c h w"], runtime: Runtime) -> Float[Tensor, "n d"]:
     """Return what the trained network says of every clean image; it does not change, so once is enough."""
     found = []
     for part in torch.split(images, EVALUATION_BATCH):
@@ -115,21 +115,22 @@ def _described(features: nn.Module, images: UInt8[Tensor, "n c h w"], runtime: R
     return torch.cat(found)
 
 
-def _fit_head(head: nn.Linear, described: Float[Tensor, "n d"], labels: Tensor, batches: Batches) -> None:
+def fit_head(head: nn.Linear, seen: Float[Tensor, "n d"], labels: Tensor, batches: Batches) -> None:
+    """Train a last layer on the descriptions."""
     optimiser = torch.optim.Adam(head.parameters(), lr=HEAD_RATE)
     for _ in range(HEAD_STEPS):
         rows = batches.next().to(labels.device)
-        loss = F.cross_entropy(head(described[rows]), labels[rows])
+        loss = F.cross_entropy(head(seen[rows]), labels[rows])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
 
 @torch.no_grad()
-def _likeness(head: nn.Linear, described: Tensor, labels: Tensor, classes: int) -> Float[Tensor, "k k"]:
+def likeness(head: nn.Linear, seen: Tensor, labels: Tensor, classes: int) -> Float[Tensor, "k k"]:
     """Return the mean probability that images of [true class] are given to [class]."""
     sums = torch.zeros(classes, classes, device=labels.device)
-    sums.index_add_(0, labels, head(described).softmax(1))
+    sums.index_add_(0, labels, head(seen).softmax(1))
     return sums / torch.bincount(labels, minlength=classes).clamp(min=1)[:, None]
 
 

@@ -1,5 +1,6 @@
 """What is imported when: numpy at rest, torch in motion."""
 
+import os
 import subprocess
 import sys
 
@@ -39,6 +40,20 @@ def test_help_does_not_import_torch() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "protect" in done.stdout
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_waiting_threads_sleep_from_the_command_line_on(before: dict[str, str], after: str) -> None:
+    program = (
+        "import os, sys; from unlearnable.cli import main\n"
+        "assert 'torch' not in sys.modules\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | before
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split()[-1] == after
 
 
 def test_public_names_resolve() -> None:

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from unlearnable import ImageSet, Runtime
+from unlearnable.evaluation import fitting
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.proof import Plan, Row, prove
 from unlearnable.training.recipes import recipe
@@ -70,6 +72,23 @@ def test_every_epoch_of_every_seed_is_recorded(proof: dict) -> None:
 
 def test_what_was_not_run_is_said(proof: dict) -> None:
     assert "countermeasure-not-run" in {flag["name"] for flag in proof["flags"]}
+
+
+def test_where_memory_runs_out_the_batch_is_halved_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = fitting.fit
+
+    def fit(train: ImageSet, **options: Any) -> Any:
+        if options["recipe"].batch_size > 8:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+        return real(train, **options)
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    monkeypatch.setattr(fitting, "SMALLEST_BATCH", 8)
+    small = prove(plan(seeds=(0,)), runtime=Runtime.auto("cpu"))
+    assert {training["recipe"]["batch_size"] for training in small["trainings"]} == {8}
+    assert [flag["sentence"] for flag in small["flags"] if flag["name"] == "batch-halved"] == [
+        f"Memory ran out: the batch and the learning rate were halved to 8 and {RECIPE.learning_rate / 2:g}."
+    ]
 
 
 def test_a_killed_proof_goes_on(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""Training that is not believed when it learned nothing."""
+"""Training that fits into memory, and that is not believed when it learned nothing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+
+import torch
 
 from unlearnable._runtime import Runtime
 from unlearnable.evaluation.metrics import chance, learned_nothing
@@ -10,6 +12,8 @@ from unlearnable.training.fit import Epoch, History, Hooks, fit
 from unlearnable.training.recipes import Recipe
 
 RETRIES = 2
+
+SMALLEST_BATCH = 16
 
 
 def fitted(
@@ -22,28 +26,46 @@ def fitted(
     countermeasure: Hooks | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> tuple[Recipe, History]:
-    """Train; where nothing was learned of the training images themselves, again with half the learning rate.
+    """Train; where memory runs out, with half the batch; where nothing was learned, with half the learning rate.
 
-    A training that broke down would look like perfect protection, and an exploiter who sees it would lower the rate
-    too.
+    Half the batch takes half the learning rate with it; below `SMALLEST_BATCH` the error is raised. A training that
+    learned nothing of the training images themselves broke down: it would look like perfect protection, and an
+    exploiter who sees it would lower the rate too.
 
     Returns:
         Of the trainings, `RETRIES` more than one at most, the one that an exploiter would keep, with the highest test
         accuracy of any epoch: its recipe and its history.
     """
-    tried: list[tuple[Recipe, History]] = []
-    for again in range(RETRIES + 1):
-        gentler = replace(recipe, learning_rate=recipe.learning_rate / 2**again)
-        history = fit(
+
+    def once(recipe: Recipe) -> History:
+        return fit(
             train,
             test=test,
-            recipe=gentler,
+            recipe=recipe,
             runtime=runtime,
             seed=seed,
             countermeasure=countermeasure,
             progress=progress,
         )
-        tried.append((gentler, history))
+
+    tried: list[tuple[Recipe, History]] = []
+    for again in range(RETRIES + 1):
+        if again:
+            recipe = replace(recipe, learning_rate=recipe.learning_rate / 2)
+        while True:
+            try:
+                history = once(recipe)
+            except (MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error) or recipe.batch_size // 2 < SMALLEST_BATCH:
+                    raise
+            else:
+                break
+            recipe = replace(recipe, batch_size=recipe.batch_size // 2, learning_rate=recipe.learning_rate / 2)
+        tried.append((recipe, history))
         if not learned_nothing(history.last.train_acc, chance(train.labels)):
             break
     return max(tried, key=lambda each: max(max(epoch.test_accs.values()) for epoch in each[1].epochs))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

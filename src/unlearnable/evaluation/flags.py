@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from unlearnable._types import Parameters
 from unlearnable.evaluation.metrics import LEAST_TO_LEARN, learned_nothing
@@ -132,14 +133,17 @@ def trial_flags(record: Parameters, *, shared: int, halved: bool, restarted: boo
             )
         )
     if halved:
-        flags.append(
-            Flag(
-                name="batch-halved",
-                sentence=f"Memory ran out: the batch and the learning rate were halved to "
-                f"{record['trained_by']['batch_size']} and {record['trained_by']['learning_rate']:g}.",
-            )
-        )
+        flags.append(batch_flag(record["trained_by"]))
     return tuple(flags)
+
+
+def batch_flag(trained_by: Mapping[str, Any]) -> Flag:
+    """Accuse a training whose batch did not fit into memory, by the recipe (as a mapping) that did."""
+    return Flag(
+        name="batch-halved",
+        sentence=f"Memory ran out: the batch and the learning rate were halved to {trained_by['batch_size']} and "
+        f"{trained_by['learning_rate']:g}.",
+    )
 
 
 def overlap_flag(train_keys: Sequence[str], duplicates: int) -> Flag | None:

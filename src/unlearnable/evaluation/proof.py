@@ -11,7 +11,7 @@ import numpy as np
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
 from unlearnable.evaluation.exploit import Training
-from unlearnable.evaluation.flags import find_flags, overlap_flag
+from unlearnable.evaluation.flags import batch_flag, find_flags, overlap_flag
 from unlearnable.evaluation.metrics import chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
@@ -160,6 +160,9 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
     worst = max(attacked, key=lambda row: row["best"])
     reference = next(row for row in plan.rows if row.name == "clean").train
     flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=KNOWN_UNTESTED))
+    halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])
+    if halved["batch_size"] < plan.recipe.batch_size:
+        flags.append(batch_flag(halved))
     overlap = overlap_flag(reference.keys, _duplicates(reference, plan.test))
     if overlap:
         flags.insert(0, overlap)

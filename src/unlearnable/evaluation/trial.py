@@ -9,7 +9,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Report
@@ -20,7 +19,7 @@ from unlearnable.evaluation.metrics import chance, learned_nothing
 from unlearnable.evaluation.record import classes, numbers
 from unlearnable.evaluation.store import claimed, key_of, write_json
 from unlearnable.evaluation.verification import verification
-from unlearnable.exploiters import Countermeasure, WithClean, countermeasure
+from unlearnable.exploiters import WithClean, countermeasure
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Additive, PerturbationFileError, Stored, load_perturbation
 from unlearnable.poisons._base import AnyPoison
@@ -30,8 +29,6 @@ from unlearnable.training.recipes import Recipe
 
 EXPLOITER_SEED = 100
 """Added to a trial's seed for the exploiter, so that it never starts from the surrogate's weights."""
-
-SMALLEST_BATCH = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +133,15 @@ class Trial:
         if made.treats_test:
             tests["treated"] = test.with_pixels(made.sanitize(test.pixels, test.labels, seeded))
         started = time.perf_counter()
-        recipe, history = _fitted(train, tests, made.recipe(self.recipe), made, seeded, progress)
+        recipe, history = fitted(
+            train,
+            test=tests,
+            recipe=made.recipe(self.recipe),
+            runtime=seeded,
+            seed=seeded.seed,
+            countermeasure=made,
+            progress=progress,
+        )
         record = {
             "key": self.key,
             "row": self.row,
@@ -259,35 +264,6 @@ def _data(name: str, split: str, per_class: int | None) -> ImageSet:
 @lru_cache(maxsize=8)
 def _content_hash(name: str, per_class: int | None) -> str:
     return _data(name, "train", per_class).content_hash()
-
-
-def _fitted(
-    train: ImageSet,
-    tests: dict[str, ImageSet],
-    recipe: Recipe,
-    made: Countermeasure,
-    runtime: Runtime,
-    progress: Callable[[Epoch], None] | None,
-) -> tuple[Recipe, History]:
-    while True:
-        try:
-            return fitted(
-                train,
-                test=tests,
-                recipe=recipe,
-                runtime=runtime,
-                seed=runtime.seed,
-                countermeasure=made,
-                progress=progress,
-            )
-        except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or recipe.batch_size // 2 < SMALLEST_BATCH:
-                raise
-            recipe = replace(recipe, batch_size=recipe.batch_size // 2, learning_rate=recipe.learning_rate / 2)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _finish(

@@ -1,5 +1,7 @@
 """Run the notebooks and write them with their outputs beside their sources: `make notebooks`.
 
+python -m experiments.notebooks quickstart    # one of them
+
 Pictures of CIFAR-10 and of people are not ours to publish, so outputs of cells tagged `pictures` are left out.
 """
 
@@ -59,7 +61,8 @@ def publishable(book: Any) -> Any:
 
 
 if __name__ == "__main__":
-    for path in sources():
+    chosen = [path for path in sources() if path.stem in (sys.argv[1:] or path.stem)]
+    for path in chosen:
         made = publishable(executed(path, HOME))
         nbformat.write(made, path.with_suffix(".ipynb"))
         print(path.with_suffix(".ipynb").name, flush=True)

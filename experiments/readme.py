@@ -31,6 +31,20 @@ COLUMNS = {
     "diffusion:100": "diffusion",
 }
 WHOLE = {"clean": "clean", "class-wise": "error-minimizing, class-wise", "sample-wise": "error-minimizing, sample-wise"}
+PROOFS = {
+    "faces-celeb24-color": "24 people the pack never saw (112 px WebP, lossless)",
+    "photos-caltech20": "20 kinds of things (JPEG)",
+}
+PROVED = {
+    "clean": "clean photos",
+    "random": "random noise of the same size",
+    "protected": "**protected, as published**",
+    "resize:0.5": "protected, half size and back",
+    "jpeg:75": "protected, JPEG 75",
+    "jpeg:10": "protected, JPEG 10",
+    "gray": "protected, turned grey",
+    "orthogonal-projection": "protected, linear signal projected out",
+}
 
 
 def suite(name: str, results: Path) -> Matrix:
@@ -67,6 +81,25 @@ def whole(results: Path) -> str:
         seconds = records[0]["crafting"].get("cpu_seconds")
         reached = [f"{record['last']:.1f} ({record['best']:.1f})" for record in records]
         lines.append(_line([title, "" if seconds is None else f"{seconds:.0f}", *reached]))
+    return "\n".join(lines)
+
+
+def proofs(results: Path) -> str:
+    """Return the table of the proofs on photos, last epoch (best) and verdict."""
+    reports = [
+        json.loads((results / "proofs" / name / "photos-64" / "report.json").read_text(encoding="utf-8"))
+        for name in PROOFS
+    ]
+    lines = [_line(["trained on", *PROOFS.values()]), _line(["---"] * (len(PROOFS) + 1))]
+    for name, title in PROVED.items():
+        cells = [title]
+        for report in reports:
+            row = next((row for row in report["rows"] if row["name"] == name), None)
+            strong = "**" if name == "protected" else ""
+            told = f"{strong}{row['last']:.1f} ({row['best']:.1f}){strong}" if row else MISSING
+            cells.append(f"{told} {row['verdict']}" if row and "verdict" in row else told)
+        lines.append(_line(cells))
+    lines.append(_line(["guessing", *(f"{report['chance']:.1f}" for report in reports)]))
     return "\n".join(lines)
 
 
@@ -119,7 +152,7 @@ def _mean(measured: Measured, row: str, column: str, chosen: list[int] | None, *
     return mean(measured.class_means(row, column, chosen, others=others))
 
 
-BLOCKS = {"benchmark": benchmark, "whole": whole, "picture": picture, "elsewhere": elsewhere}
+BLOCKS = {"proofs": proofs, "benchmark": benchmark, "whole": whole, "picture": picture, "elsewhere": elsewhere}
 
 
 def rewritten(text: str, results: Path) -> str:

@@ -134,6 +134,7 @@ def proofs() -> str:
     for path in sorted((RESULTS / "proofs").glob("*/*/report.json")):
         proof = json.loads(path.read_text(encoding="utf-8"))
         recipe, hardware = proof["recipe"], proof["hardware"]
+        minutes = sum(each["seconds"] for each in proof["trainings"]) / 60
         lines = [
             f"| {row['title']} | {spread(row['last_per_seed'])} | {spread(row['best_per_seed'])} | "
             f"{row['train_acc']:.1f} | {row.get('verdict', 'control')} |"
@@ -145,7 +146,7 @@ def proofs() -> str:
             f"ones for testing, {proof['classes']} categories, guessing gives {proof['chance']:.1f} %. "
             f"{recipe['architecture']}, {recipe['epochs']} epochs, {recipe['augment']}, {recipe['image_size']} px; "
             f"{len(proof['seeds'])} seeds: mean (lowest to highest). {hardware['processor']}, "
-            f"{hardware['threads']} threads, {proof['seconds'] / 60:.0f} minutes on a shared machine, torch "
+            f"{hardware['threads']} threads, {minutes:.0f} minutes of training on a shared machine, torch "
             f"{proof['versions']['torch']}, pack {proof['about']['pack_checksum'][:12]}.\n\n"
             "| trained on | last epoch | best epoch | training accuracy | verdict |\n|---|---|---|---|---|\n"
             + "\n".join(lines)

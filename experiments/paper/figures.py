@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -32,7 +33,10 @@ def figure1(folder: Path) -> Figure | None:
             epochs = np.arange(1, curves.shape[1] + 1)
             axes.plot(epochs, curves.mean(0), color=colour, linewidth=2, label=name)
             axes.fill_between(epochs, curves.min(0), curves.max(0), color=colour, alpha=0.18, linewidth=0)
-        axes.axhline(CHANCE, color=INK, linestyle=(0, (4, 3)), linewidth=1)
+        missing = [name for name in COLOURS if name != "clean" and not measured.of(f"{name}, {scope}")]
+        if missing:
+            axes.text(0.97, 0.5, f"not run: {', '.join(missing)}", transform=axes.transAxes, ha="right", va="center")
+        _guessing(axes)
         axes.set_title(scope, fontsize=11)
         axes.set_xlabel("epoch")
         axes.set_ylim(0, 100)
@@ -55,25 +59,28 @@ def percentage(folder: Path) -> Figure | None:
         points = [(share, measured.mean(row, str(share), "last")) for share in shares[row]]
         known = [(share, value) for share, value in points if value is not None]
         axes.plot(*zip(*known, strict=True), "o-", color=colour, linewidth=2, markersize=5, label=row)
-    axes.axhline(CHANCE, color=INK, linestyle=(0, (4, 3)), linewidth=1)
+    _guessing(axes)
     axes.set_xlabel("images protected, %")
     axes.set_ylabel("clean test images recognised, %")
     axes.set_ylim(0, 100)
     axes.grid(color=GRID, linewidth=0.6)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="center left")
     return figure
 
 
 def classes(folder: Path) -> Figure | None:
     """Draw the confusion matrices where one class and where four classes are protected."""
     measured = Measured("classes", folder)
-    found = [(column, row, measured.of(row, column)) for column in measured.columns for row in measured.rows]
+    protected = [row for row in measured.rows if row != "clean"]
+    found = [(column, row, measured.of(row, column)) for column in measured.columns for row in protected]
     shown = [(column, row, records[0]) for column, row, records in found if records]
     if not shown:
         return None
-    figure = Figure(figsize=(4.1 * len(shown), 4.4), layout="constrained")
+    wide = min(2, len(shown))
+    tall = -(-len(shown) // wide)
+    figure = Figure(figsize=(4.1 * wide, 4.3 * tall), layout="constrained")
     for place, (column, row, record) in enumerate(shown):
-        axes = figure.add_subplot(1, len(shown), place + 1)
+        axes = figure.add_subplot(tall, wide, place + 1)
         matrix = np.asarray(record["confusion"], dtype=np.float64)
         matrix = 100 * matrix / matrix.sum(1, keepdims=True)
         axes.imshow(matrix, cmap="Greens", vmin=0, vmax=100)
@@ -83,11 +90,17 @@ def classes(folder: Path) -> Figure | None:
                 colour = "white" if value > 55 else INK
                 axes.text(predicted, true, f"{value:.0f}", ha="center", va="center", fontsize=7, color=colour)
         axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=90, fontsize=8)
-        axes.set_yticks(range(len(CLASSES)), CLASSES if place == 0 else [""] * len(CLASSES), fontsize=8)
+        axes.set_yticks(range(len(CLASSES)), CLASSES if place % wide == 0 else [""] * len(CLASSES), fontsize=8)
         axes.set_title(f"{column}\n{row}", fontsize=9)
         axes.set_xlabel("predicted", fontsize=9)
-    figure.axes[0].set_ylabel("true", fontsize=9)
+        if place % wide == 0:
+            axes.set_ylabel("true", fontsize=9)
     return figure
+
+
+def _guessing(axes: Axes) -> None:
+    axes.axhline(CHANCE, color=INK, linestyle=(0, (4, 3)), linewidth=1)
+    axes.text(0.01, CHANCE - 1.5, "guessing", transform=axes.get_yaxis_transform(), va="top", fontsize=8)
 
 
 FIGURES: dict[str, Callable[[Path], Figure | None]] = {

@@ -52,6 +52,10 @@ class Measured:
         """Return a number's mean over seeds, with the smallest and largest where there are several."""
         return spread([record[what] for record in self.of(row, column)])
 
+    def after(self, row: str, epoch: int, column: str | None = None) -> str:
+        """Return the accuracy after an epoch, counted from 1, over seeds."""
+        return spread([record["curve"][epoch - 1]["test_acc"] for record in self.of(row, column)])
+
     def mean(self, row: str, column: str | None = None, what: str = "best") -> float | None:
         """Return the mean over seeds, if there are any."""
         values = [record[what] for record in self.of(row, column)]
@@ -80,17 +84,54 @@ class Measured:
         if not self.records:
             return "Not run yet."
         seeds = sorted({record["seed"] for record in self.records})
-        minutes = sum(record["wall_seconds"] for record in self.records) / 60
-        time = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
-        chips = sorted({record["hardware"].get("gpu") or record["hardware"]["processor"] for record in self.records})
+        time = _time(sum(record["wall_seconds"] for record in self.records))
+        searched = {each["checksum"]: each["seconds"] for each in self._crafting if "checksum" in each}
+        searching = f" and {_time(sum(searched.values()))} of searching noise" if searched else ""
+        chips = sorted({_chip(record) for record in self.records})
         threads = sorted({record["hardware"]["threads"] for record in self.records})
-        trained = {(record["data"]["train"], record["trained_by"]["epochs"]) for record in self.records}
-        images = ", ".join(f"{count:,} images for {epochs} epochs" for count, epochs in sorted(trained))
+        counts: dict[int, set[int]] = {}
+        for record in self.records:
+            counts.setdefault(record["trained_by"]["epochs"], set()).add(record["data"]["train"])
+        images = ", ".join(f"{_range(found)} images for {epochs} epochs" for epochs, found in sorted(counts.items()))
+        tested = _range({record["data"]["test"] for record in self.records})
         return (
-            f"{len(self.records)} trainings, {'seed' if len(seeds) == 1 else 'seeds'} "
-            f"{', '.join(map(str, seeds))}; {images}; {time} of training together on {' and '.join(chips)}, "
+            f"{len(self.records)} trainings, {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}; "
+            f"{images}, {tested} test images; {time} of training{searching} on {' and on '.join(chips)}, "
             f"{' or '.join(map(str, threads))} thread{'' if threads == [1] else 's'} each, beside other work."
+            f"{self._weak}"
         )
+
+    @property
+    def _crafting(self) -> list[dict[str, Any]]:
+        return [record["crafting"] for record in self.records]
+
+    @property
+    def _weak(self) -> str:
+        """Return what the records say against themselves, in a sentence for each flag; nothing where there is none."""
+        cells: dict[str, set[tuple[str, str]]] = {}
+        for record in self.records:
+            for flag in record["flags"]:
+                cells.setdefault(flag["name"], set()).add((record["row"], record["column"]))
+        whole = {(record["row"], record["column"]) for record in self.records}
+        told = [
+            f"`{name}` in " + (f"all {len(whole)} cells" if found == whole else f"{len(found)} of {len(whole)} cells")
+            for name, found in sorted(cells.items())
+        ]
+        return f" [Flags](flags.md): {', '.join(told)}." if told else ""
+
+
+def _chip(record: dict[str, Any]) -> str:
+    hardware = record["hardware"]
+    return f"{hardware.get('gpu') or hardware['processor']} in {'bfloat16' if hardware.get('bf16') else 'float32'}"
+
+
+def _range(counts: set[int]) -> str:
+    return f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
+
+
+def _time(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minute{'' if round(minutes) == 1 else 's'}"
 
 
 def spread(values: list[float], digits: int = 1) -> str:

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.paper import published
 from experiments.paper.measured import MISSING, Measured
-from experiments.paper.suites import FOUR
+from experiments.paper.suites import EVERYBODY, FOUR, patterns
 from experiments.suites import OTHERS
 from unlearnable.datasets.cifar10 import CLASSES
 from unlearnable.report.published import published_for
@@ -93,4 +93,7 @@ def page(results: Path) -> str:
         augmentations=AUGMENTATIONS,
         chosen_classes=chosen,
         protected_people=PROTECTED_PEOPLE,
+        everybody=EVERYBODY,
+        none_chosen=None,
+        pattern_rows=list(dict.fromkeys(trial.row for trial in patterns().trials)),
     )

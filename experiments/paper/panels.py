@@ -2,9 +2,10 @@
 
 python -m experiments.paper.panels                           # ten kinds of things; docs/figures/panels.png
 python -m experiments.paper.panels cifar10 -o cifar10.png    # the paper's data, for your own eyes
+python -m experiments.paper.panels faces -o faces.png        # its faces, class-wise with ε = 16, likewise
 
-The figure in the documentation is of Caltech-101, which may be shown (CC BY 4.0); CIFAR-10 has no licence, so its
-pictures are drawn on request only.
+The figure in the documentation is of Caltech-101, which may be shown (CC BY 4.0); CIFAR-10 has no licence and the faces
+are for research only, so their pictures are drawn on request only.
 """
 
 import argparse
@@ -24,10 +25,12 @@ from unlearnable._runtime import Runtime
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
+from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.report.figures import STYLE
 from unlearnable.report.panels import AMPLIFY, amplified
 
 PHOTOS = "experiments.paper.data:things"
+OTHERS = {"cifar10": "experiments.paper.data:ten_thousand", "faces": "experiments.paper.data:faces"}
 NOT_SHOWN = ("Faces",)
 """Nobody was asked to be an example."""
 
@@ -74,9 +77,10 @@ if __name__ == "__main__":
     parser.add_argument("data", nargs="?", default=PHOTOS)
     parser.add_argument("-o", "--output", type=Path, default=RESULTS.parent / "docs" / "figures" / "panels.png")
     chosen = parser.parse_args()
-    images = load("experiments.paper.data:ten_thousand" if chosen.data == "cifar10" else chosen.data, split="train")
+    images = load(OTHERS.get(chosen.data, chosen.data), split="train")
+    noises = [ErrorMin(epsilon=16)] if chosen.data == "faces" else [error_min(scope) for scope in SCOPES]
     drawn = io.BytesIO()
-    panels(images, [error_min(scope) for scope in SCOPES], Runtime.auto()).savefig(drawn, dpi=110, facecolor="white")
+    panels(images, noises, Runtime.auto()).savefig(drawn, dpi=110, facecolor="white")
     # noise does not compress: 256 colours are a third of the size and look the same
     Image.open(drawn).convert("RGB").quantize(dither=Image.Dither.NONE).save(chosen.output, "PNG", optimize=True)
     print(chosen.output)

@@ -45,7 +45,8 @@ LIKE = {
 """The class of the CIFAR-100 subset whose noise each class of CIFAR-10 gets: as like as the subset has them."""
 
 PATCHES = (8, 16, 24)
-EPSILONS = (4, 16, 24)
+EPSILONS = (4, 8, 16, 24)
+EVERYBODY = "noise of their own, everybody protects"
 
 
 def error_min(scope: Scope) -> ErrorMin:
@@ -170,10 +171,11 @@ def percentage() -> Suite:
 
 
 def classes() -> Suite:
-    """One class protected (bird), and four (airplane, automobile, ship, truck): confusion matrices."""
-    return _suite(
-        "classes",
-        (
+    """One class protected (bird), and four (airplane, automobile, ship, truck), beside none: confusion matrices."""
+    trials = []
+    for seed in SEEDS:
+        trials.append(Trial(row="clean", column="none", seed=seed, **SMALL))
+        trials += [
             Trial(
                 row=f"error-min, {scope}",
                 column=", ".join(chosen),
@@ -182,17 +184,18 @@ def classes() -> Suite:
                 seed=seed,
                 **SMALL,
             )
-            for seed in SEEDS
             for chosen in (("bird",), FOUR)
             for scope in SCOPES
-        ),
-    )
+        ]
+    return _suite("classes", trials)
 
 
 def transfer() -> Suite:
     """Noise made elsewhere: of CIFAR-100's classes on CIFAR-10's, and ships of CIFAR-10 among CIFAR-100's classes."""
     trials = []
     ships: dict[str, Any] = {"dataset": "experiments.paper.data:with_ships", "recipe": exploiter("fast-small", 12)}
+    # all 10,000 images of the subset, so the images here are named by a function too
+    ten: dict[str, Any] = {**SMALL, "dataset": "experiments.paper.data:ten_thousand", "per_class": None}
     for seed in SEEDS:
         trials += [
             Trial(
@@ -202,9 +205,9 @@ def transfer() -> Suite:
                 made_on="cifar100-20c",
                 standing_for=tuple(LIKE.items()),
                 seed=seed,
-                # all 10,000 images of the subset, so the images here are named by a function too
-                **{**SMALL, "dataset": "experiments.paper.data:ten_thousand", "per_class": None},
+                **ten,
             ),
+            Trial(row="random noise", column="CIFAR-10", poison=RandomNoise(), seed=seed, **ten),
             Trial(row="clean ships", column="CIFAR-100 and ships", seed=seed, **ships),
             Trial(
                 row="protected ships",
@@ -220,11 +223,15 @@ def transfer() -> Suite:
 
 
 def patterns() -> Suite:
-    """Noise on patches, two kinds per class, and other strengths."""
-    rows: dict[str, AnyPoison] = {f"patch of {side}": PatternErrorMin(patch=side) for side in PATCHES}
+    """Noise on patches, two kinds per class, and strengths, beside clean images."""
+    rows: dict[str, AnyPoison | None] = {"clean": None}
+    rows.update({f"patch of {side}": PatternErrorMin(patch=side) for side in PATCHES})
     rows["two kinds per class"] = PatternErrorMin(variants=2)
     for scope in SCOPES:
-        rows.update({f"ε = {epsilon}, {scope}": ErrorMin(scope=scope, epsilon=epsilon) for epsilon in EPSILONS})
+        for epsilon in EPSILONS:
+            noise = error_min(scope)
+            # 8 and 8.0 are two keys
+            rows[f"ε = {epsilon}, {scope}"] = noise if epsilon == noise.epsilon else replace(noise, epsilon=epsilon)
     return _suite(
         "patterns",
         (Trial(row=row, poison=poison, seed=seed, **SMALL) for seed in SEEDS for row, poison in rows.items()),
@@ -243,7 +250,10 @@ def sign() -> Suite:
 
 
 def faces() -> Suite:
-    """Some people protect their photos with noise made on other people's, others do not."""
+    """Some people protect their photos, with noise of their own or made on other people's; then everybody does.
+
+    Random noise, one pattern a person, is the control.
+    """
     protected, helpers = people()
     common: dict[str, Any] = {
         "dataset": "experiments.paper.data:faces",
@@ -255,6 +265,7 @@ def faces() -> Suite:
     for seed in SEEDS:
         trials += [
             Trial(row="clean", seed=seed, **common),
+            Trial(row="random noise", poison=RandomNoise(epsilon=16), seed=seed, **common),
             Trial(row="noise of their own", poison=ErrorMin(epsilon=16), seed=seed, **common),
             Trial(
                 row="noise of other people",
@@ -264,6 +275,7 @@ def faces() -> Suite:
                 seed=seed,
                 **common,
             ),
+            Trial(row=EVERYBODY, poison=ErrorMin(epsilon=16), seed=seed, **{**common, "protected": ()}),
         ]
     return _suite("faces", trials)
 

@@ -70,6 +70,14 @@ def test_every_epoch_of_every_seed_is_recorded(proof: dict) -> None:
     assert {training["seed"] for training in proof["trainings"]} == {0, 1}
 
 
+def test_seconds_are_those_of_all_runs(tmp_path: Path) -> None:
+    first = prove(plan(seeds=(0,)), runtime=Runtime.auto("cpu"), store=tmp_path)
+    again = prove(plan(seeds=(0,)), runtime=Runtime.auto("cpu"), store=tmp_path)
+    trained = sum(training["seconds"] for training in again["trainings"])
+    assert 0 < trained == sum(training["seconds"] for training in first["trainings"])
+    assert first["seconds"] >= again["seconds"] >= round(trained, 1)
+
+
 def test_what_was_not_run_is_said(proof: dict) -> None:
     assert "countermeasure-not-run" in {flag["name"] for flag in proof["flags"]}
 

@@ -38,6 +38,12 @@ def test_every_figure_of_the_page_is_there_and_every_suite_is_named() -> None:
     assert all(f"paper:{name}`" in text for name in paper.__all__)
 
 
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_a_committed_figure_is_drawn_from_the_records_of_today(name: str) -> None:
+    drawn = (PAGE.parent / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+    assert figures.source(name, ROOT / "results") in drawn, "run `make paper`"
+
+
 def test_figures_are_drawn_from_records(tmp_path: Path) -> None:
     names = {path.stem for path in figures.draw(ROOT / "results", tmp_path)}
     assert names == {name for name in figures.FIGURES if Measured(name).records}

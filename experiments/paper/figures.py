@@ -1,5 +1,6 @@
 """The paper's figures from the records, as SVG and PNG."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +111,12 @@ FIGURES: dict[str, Callable[[Path], Figure | None]] = {
 }
 
 
+def source(name: str, results: Path) -> str:
+    """Name the records that a figure is drawn from, with a digest of them: what its file says of itself."""
+    records = (results / f"paper-{name}.jsonl").read_bytes()
+    return f"paper-{name}.jsonl {hashlib.blake2b(records, digest_size=12).hexdigest()}"
+
+
 def draw(results: Path, target: Path) -> list[Path]:
     """Write every figure whose records there are, as SVG and PNG, and return the files."""
     target.mkdir(parents=True, exist_ok=True)
@@ -121,7 +128,8 @@ def draw(results: Path, target: Path) -> list[Path]:
                 continue
             for suffix in ("svg", "png"):
                 path = target / f"{name}.{suffix}"
-                metadata = {"Date": None, "Creator": None} if suffix == "svg" else {"Software": None}
+                silent = {"Date": None, "Creator": None} if suffix == "svg" else {"Software": None}
+                metadata = {**silent, "Description": source(name, results)}
                 figure.savefig(path, dpi=110, facecolor="white", metadata=metadata)
                 written.append(path)
     return written

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from torch import nn
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
+from unlearnable.poisons import _alternating
 from unlearnable.poisons._bilevel import Batches
 from unlearnable.poisons._generator import Generator
 from unlearnable.poisons._surrogates import centroids
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
 from unlearnable.poisons.clusters import kmeans
+from unlearnable.poisons.contrastive import Contrastive
 from unlearnable.poisons.convolution import Convolution
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
@@ -29,7 +32,7 @@ from unlearnable.poisons.one_pixel import OnePixel
 from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
-from unlearnable.poisons.transferable import separability
+from unlearnable.poisons.transferable import Transferable, separability
 from unlearnable.training.fit import build
 from unlearnable.training.pretraining import features
 
@@ -163,6 +166,39 @@ def test_contrast_is_the_supervised_contrastive_loss() -> None:
         for p in same:
             slow -= math.log(math.exp(float(unit[i] @ unit[p]) / 0.1) / below) / len(same)
     assert float(contrast(found, labels, 0.1)) == pytest.approx(slow, rel=1e-4)
+
+
+def test_what_depends_on_a_batch_mixes_images_that_are_stored_category_by_category() -> None:
+    data = images(count=120, size=8)
+    data = data.subset(np.argsort(data.labels, kind="stable"))
+    settings: dict[str, Any] = {"ssl_weight": 0, "rounds": 2, "batch_size": 12, "surrogates": ("fast-small",)}
+    made = Transferable(**settings).craft(data, RUNTIME)
+    labels = torch.from_numpy(data.labels)
+    start = torch.empty(made.bank.shape).uniform_(-8, 8)
+    found, before = (float(separability(noise.float(), labels)) for noise in (torch.from_numpy(made.bank), start))
+    assert found < 0.6 * before, "of a batch of one category the index is 0, and there is nothing to search"
+
+
+def test_noise_that_is_searched_without_images_asks_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    real = _alternating.build
+
+    def build_(*values: Any, **options: Any) -> nn.Module:
+        model = real(*values, **options)
+        model.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+        return model
+
+    monkeypatch.setattr(_alternating, "build", build_)
+    quick: dict[str, Any] = {"rounds": 1, "model_steps": 1, "noise_steps": 1, "batch_size": 20}
+    Transferable(ssl_weight=0, **quick).craft(images(count=40, size=8), RUNTIME)
+    assert not seen
+    Transferable(**quick).craft(images(count=40, size=8), RUNTIME)
+    assert seen
+
+
+def test_contrastive_noise_needs_no_second_category() -> None:
+    made = Contrastive(rounds=1, model_steps=1, batch_size=10).craft(images(count=20, size=8, classes=1), RUNTIME)
+    assert np.abs(made.bank).max(axis=(1, 2, 3)).min() > 0
 
 
 def test_features_go_into_the_last_layer_and_centroids_are_their_means() -> None:

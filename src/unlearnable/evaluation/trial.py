@@ -131,7 +131,7 @@ class Trial:
             train, facts = made.gather(train, clean, seeded)
         tests = {"test": test}
         if made.treats_test:
-            tests["treated"] = test.with_pixels(made.sanitize(test.pixels, test.labels, seeded))
+            tests["treated"] = test.with_pixels(made.treat(test.pixels, seeded))
         started = time.perf_counter()
         recipe, history = fitted(
             train,

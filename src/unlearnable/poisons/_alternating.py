@@ -54,6 +54,11 @@ class Alternating(AdditivePoison):
 
     starts_random: ClassVar[bool] = False
     """Start from U(-ε, ε) instead of zero, where the objective has no gradient at zero."""
+    of_batch: ClassVar[bool] = False
+    """Whether δ of an image depends on the other images of its batch; then images are mixed once, since folders are
+    stored category by category."""
+    stops: ClassVar[bool] = True
+    """Whether errors of the surrogates' labels say that the search is done."""
 
     surrogates: tuple[str, ...] | None = ("fast-small", "resnet-small")
     rounds: int = 4
@@ -85,7 +90,9 @@ class Alternating(AdditivePoison):
 
     @property
     def revision(self) -> int:  # type: ignore[override]
-        """2 since sample-wise noise keeps x + δ in range at every step."""
+        """2 since sample-wise noise keeps x + δ in range at every step, 3 since what depends on batches mixes them."""
+        if self.of_batch:
+            return 3
         return 2 if self.scope == "sample-wise" else 1
 
     @property
@@ -98,6 +105,11 @@ class Alternating(AdditivePoison):
     def alternations(self) -> int:
         """How many rounds there are at most, all surrogates' together."""
         return self.rounds
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether the search looks at a surrogate at all."""
+        return True
 
     @property
     def step_levels(self) -> float:
@@ -159,7 +171,7 @@ class Alternating(AdditivePoison):
         keep_memory()
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
-        models = [build(name, images, len(data.classes), runtime) for name in self.networks]
+        models = [build(name, images, max(2, len(data.classes)), runtime) for name in self.networks]
         optimisers = [surrogate_optimiser(model, self.learning_rate) for model in models]
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         views = runtime.generator("views")
@@ -180,7 +192,8 @@ class Alternating(AdditivePoison):
         for number in range(begun, self.alternations):
             turn = number % len(models)
             model = models[turn]
-            for _ in range(self.model_steps):
+            note = f"round {number + 1}"
+            for _ in range(self.model_steps if self.uses_model else 0):
                 rows = batches.next().to(runtime.device)
                 batch = perturbed(images[rows], levels[labels[rows] if by_class else rows].float())
                 with runtime.autocast():
@@ -188,9 +201,11 @@ class Alternating(AdditivePoison):
                 loss, _ = model_step(
                     model, optimisers[turn], seen.detach(), labels[rows], runtime, self.model_objective
                 )
+                note = f"round {number + 1}, loss {loss:.2f}"
+            sweep = batches.sweep(runtime.generator("sweep") if self.of_batch else None)
             wrong = 0.0
             with Frozen(model):
-                for position, there in enumerate(batches.sweep(), start=1):
+                for position, there in enumerate(sweep, start=1):
                     rows = there.to(runtime.device)
                     own = levels.float() if by_class else levels[rows].float()
                     found, share = self._noise_steps(model, images[rows], own, labels[rows], runtime, views)
@@ -200,15 +215,9 @@ class Alternating(AdditivePoison):
                         levels[rows] = found.half()
                     wrong += share * len(rows) / len(images)
                     done = number * batches.batches + position
-                    report(
-                        Progress(
-                            done=done,
-                            total=self.alternations * batches.batches,
-                            note=f"round {number + 1}, loss {loss:.2f}",
-                        )
-                    )
+                    report(Progress(done=done, total=self.alternations * batches.batches, note=note))
             errors[turn] = wrong
-            if max(errors) <= self.stop_error:
+            if self.stops and max(errors) <= self.stop_error:
                 break
             state.keep(
                 {

@@ -161,6 +161,7 @@ class Batches:
             list(torch.split(saved["waiting"], saved["waiting.sizes"].tolist())) if len(saved["waiting"]) else []
         )
 
-    def sweep(self) -> list[Int64[Tensor, " b"]]:
-        """Return all rows once, in order, in batches."""
-        return list(torch.arange(self.count).tensor_split(self.batches))
+    def sweep(self, mixed: torch.Generator | None = None) -> list[Int64[Tensor, " b"]]:
+        """Return all rows once in batches, in order or mixed by a generator."""
+        rows = torch.arange(self.count) if mixed is None else torch.randperm(self.count, generator=mixed)
+        return list(rows.tensor_split(self.batches))

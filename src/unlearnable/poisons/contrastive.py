@@ -33,6 +33,9 @@ class Contrastive(Alternating):
 
     method: ClassVar[str] = "contrastive"
     needs: ClassVar[tuple[str, ...]] = ("images", "surrogate")
+    least_categories: ClassVar[int] = 1
+    of_batch: ClassVar[bool] = True
+    stops: ClassVar[bool] = False
     citation: ClassVar[str] = """@inproceedings{he2023indiscriminate,
   title = {Indiscriminate Poisoning Attacks on Unsupervised Contrastive Learning},
   author = {He, Hao and Zha, Kaiwen and Katabi, Dina},

@@ -23,8 +23,8 @@ class MutualInformation(Alternating):
 
     Source: Zhu, Miao, Dong, Gao, Why Do Unlearnable Examples Work: A Novel Perspective of Mutual Information, ICLR 2026
     (its code has no licence; from the description). Sample-wise.
-    Differs from the paper: small surrogates in turn and few rounds; without the small term on distances between
-    features.
+    Differs from the paper: small surrogates in turn and few rounds, 4 steps of 3 ε / 8 where it has 10 of ε / 40;
+    without the small term on distances between features.
 
     Args:
         temperature: τ.
@@ -35,6 +35,7 @@ class MutualInformation(Alternating):
 
     method: ClassVar[str] = "mutual-information"
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    of_batch: ClassVar[bool] = True
     citation: ClassVar[str] = """@inproceedings{zhu2026mutual,
   title = {Why Do Unlearnable Examples Work: A Novel Perspective of Mutual Information},
   author = {Zhu, Yifan and Miao, Yibo and Dong, Yinpeng and Gao, Xiao-Shan},

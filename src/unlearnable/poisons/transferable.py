@@ -21,7 +21,8 @@ class Transferable(Contrastive):
 
     Source: Ren, Xu, Wan, Ma, Sun, Tang, Transferable Unlearnable Examples, ICLR 2023 (its code has no licence; from
     the description). Sample-wise.
-    Differs from the paper: CSD is that of a batch; no projection head; small surrogates in turn and few rounds.
+    Differs from the paper: CSD is that of a batch; no projection head; small surrogates in turn and few rounds; both
+    weights are 1 with SimCLR, where the paper has 0 and 0.1.
 
     Args:
         ssl_weight: w_ssl; with 0 the noise is made without looking at images.
@@ -35,6 +36,7 @@ class Transferable(Contrastive):
     method: ClassVar[str] = "transferable"
     scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
+    least_categories: ClassVar[int] = 2
     starts_random: ClassVar[bool] = True
     citation: ClassVar[str] = """@inproceedings{ren2023transferable,
   title = {Transferable Unlearnable Examples},
@@ -52,6 +54,21 @@ class Transferable(Contrastive):
         if min(self.ssl_weight, self.csd_weight) < 0 or self.ssl_weight + self.csd_weight == 0:
             raise ValueError("ssl_weight and csd_weight must not be negative, and one must be positive")
 
+    @property
+    def uses_model(self) -> bool:
+        """Whether w_ssl asks for one."""
+        return self.ssl_weight > 0
+
+    def noise_view(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "b c h w"],
+        labels: Int64[Tensor, " b"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "v c h w"]:
+        """Two views of every image, or the images that nobody looks at."""
+        return self.model_view(model, images, labels, generator) if self.uses_model else images
+
     def objective(
         self,
         model: nn.Module,
@@ -60,8 +77,11 @@ class Transferable(Contrastive):
         delta: Float[Tensor, "b c i j"],
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
         """Contrast the views and separate the noise."""
+        apart = separability(delta, labels)
+        if not self.uses_model:
+            return self.csd_weight * apart * len(labels), delta.new_zeros(len(labels), 1)
         loss, logits = self.model_objective(model, images, labels)
-        return (self.ssl_weight * loss + self.csd_weight * separability(delta, labels)) * len(labels), logits
+        return (self.ssl_weight * loss + self.csd_weight * apart) * len(labels), logits
 
 
 def separability(delta: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"]) -> Float[Tensor, ""]:

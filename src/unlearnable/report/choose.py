@@ -90,7 +90,7 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
         f"`{poison['method']}`",
         poison["scope"],
         f"{fact.bound}{epsilon}" if fact else "",
-        ", ".join(fact.needs) or "nothing" if fact else "",
+        _needs(fact, poison["scope"]) if fact else "",
         f"{min(seconds):,.0f}" if seconds else "",
         str(plain) if plain else "not run",
         str(len(judged)),
@@ -98,6 +98,12 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
         _listed([name for name, found in judged.items() if found == "held"]),
         _listed(failed[::-1]),
     ]
+
+
+def _needs(fact: Facts, scope: str) -> str:
+    """Say what crafting reads; noise of a class needs to know the classes."""
+    labels = ("labels",) if scope == "class-wise" and "labels" not in fact.needs else ()
+    return ", ".join(labels + fact.needs) or "nothing"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -64,7 +64,9 @@ def certify(
 
     Source: Wang, Xue, Li, Camtepe, Zhu, Provably Unlearnable Data Examples, NDSS 2025 (its code has no licence; from
     the equations).
-    Differs from the paper: the network is any trained one, not a surrogate trained with noise on its weights.
+    Differs from the paper: the network is any trained one, not a surrogate trained with noise on its weights; so
+    σ is 0.01 where the paper, with such a surrogate, goes up to 0.25, and there are 200 draws, not
+    1,000.
 
     Args:
         model: trained on protected images; its weights are put back afterwards.

@@ -16,8 +16,8 @@ from unlearnable.poisons._views import grey, moved
 class GrayAugmented(Alternating):
     """Error-minimizing noise whose search sees every batch in colour or in grey at random (GrayAug).
 
-    min_θ E_T min_{‖δ‖∞ ≤ ε} L(f_θ(T(x + δ)), y), T: the luma in all channels with probability p, and a random shift
-    and mirror.
+    min_θ E_T min_{‖δ‖∞ ≤ ε} L(f_θ(T(x + δ)), y), T: the luma in all channels with probability p, and, where
+    shift is above 0, a random shift and mirror.
 
     Source: Liu, Zhao, Kolmus, Berns, van Laarhoven, Heskes, Larson, Going Grayscale: The Road to Understanding and
     Improving Unlearnable Examples, 2021 (its code has no licence; from the description).

@@ -29,6 +29,13 @@ class RandomNoise(AdditivePoison):
   author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
   booktitle = {ICLR},
   year = {2021}
+}
+
+@inproceedings{tao2021better,
+  title = {Better Safe Than Sorry: Preventing Delusive Adversaries with Adversarial Training},
+  author = {Tao, Lue and Feng, Lei and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan},
+  booktitle = {NeurIPS},
+  year = {2021}
 }"""
     least_categories: ClassVar[int] = 1
 

@@ -91,3 +91,14 @@ def test_parts_are_rounded_as_the_whole_is(norm: str, monkeypatch: pytest.Monkey
     assert budget.contains(whole)
     whole[12] = 127
     assert not budget.contains(whole), "the last part counts too"
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l0"])
+def test_random_start_is_drawn_part_by_part_and_is_the_same(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = Budget(epsilon=8, norm=norm)
+    expected = allowed.random_start((7, 3, 8, 8), np.random.default_rng(1))
+    monkeypatch.setattr("unlearnable.budget.PART_VALUES", 2 * 3 * 8 * 8)
+    monkeypatch.setattr("unlearnable._scratch.IN_MEMORY", 0)
+    drawn = allowed.random_start((7, 3, 8, 8), np.random.default_rng(1))
+    assert isinstance(drawn, np.memmap)
+    assert (drawn == expected).all()

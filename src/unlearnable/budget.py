@@ -1,5 +1,6 @@
 """How large a perturbation may be, in pixel levels: 8 means 8/255."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
@@ -63,7 +64,7 @@ class Budget:
             ValueError: a value is not finite.
         """
         whole: Levels = scratch(levels.shape, np.int8)
-        for rows in _parts(levels):
+        for rows in parts(levels.shape):
             whole[rows] = self._quantised(levels[rows])
         return whole
 
@@ -88,7 +89,7 @@ class Budget:
 
     def contains(self, levels: Shaped[np.ndarray, "m c h w"]) -> bool:
         """Tell whether every row is inside the budget."""
-        return all(self._contains(levels[rows]) for rows in _parts(levels))
+        return all(self._contains(levels[rows]) for rows in parts(levels.shape))
 
     def _contains(self, levels: Shaped[np.ndarray, "m c h w"]) -> bool:
         real = np.asarray(levels, dtype=np.float64)
@@ -102,19 +103,28 @@ class Budget:
 
     def random_start(self, shape: tuple[int, int, int, int], generator: np.random.Generator) -> RealLevels:
         """Draw a perturbation inside the budget: uniform in the box, on the sphere's ball, or on random pixels."""
-        if self.norm == "linf":
-            return generator.uniform(-self.epsilon, self.epsilon, shape).astype(np.float32)
-        drawn = generator.standard_normal(shape).astype(np.float32)
+        drawn: RealLevels = scratch(shape, np.float32)
+        for rows in parts(shape):
+            size = drawn[rows].shape
+            if self.norm == "linf":
+                drawn[rows] = generator.uniform(-self.epsilon, self.epsilon, size)
+            else:
+                drawn[rows] = generator.standard_normal(size)
         if self.norm == "l2":
             radius = self.epsilon * generator.random((shape[0], 1, 1, 1)) ** (1 / np.prod(shape[1:]))
-            return (drawn / np.maximum(_l2(drawn), 1e-12) * radius).astype(np.float32)
-        return _keep_largest(drawn * 64, int(self.epsilon))
+            for rows in parts(shape):
+                drawn[rows] = drawn[rows] / np.maximum(_l2(drawn[rows]), 1e-12) * radius[rows]
+        elif self.norm == "l0":
+            for rows in parts(shape):
+                drawn[rows] = _keep_largest(drawn[rows] * 64, int(self.epsilon))
+        return drawn
 
 
-def _parts(levels: Shaped[np.ndarray, "m c h w"]) -> Iterator[slice]:
-    """Cut rows so that a part takes little memory in float, however many rows there are."""
-    step = max(1, PART_VALUES // max(1, int(np.prod(levels.shape[1:]))))
-    return (slice(start, start + step) for start in range(0, len(levels), step))
+def parts(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Cut the rows of an array so that a part takes little memory in float, however many and large they are."""
+    count, *row = shape
+    step = max(1, PART_VALUES // max(1, math.prod(row)))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
 def _l2(levels: Float[np.ndarray, "m c h w"]) -> Float[np.ndarray, "m 1 1 1"]:

@@ -13,7 +13,7 @@ from unlearnable._types import Progress
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons import POISONS, _checkpoint
 from unlearnable.poisons._base import AnyPoison
-from unlearnable.poisons._checkpoint import Checkpoint
+from unlearnable.poisons._checkpoint import Checkpoint, State, drawn
 
 RUNTIME = Runtime.auto("cpu")
 SEARCHES: dict[str, dict[str, Any]] = {
@@ -34,7 +34,15 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "stable-error-min": {"rounds": 4, "model_steps": 3, "noise_steps": 1, "attack_steps": 1},
     "resilient-targeted": {"surrogate_epochs": 2, "steps": 3},
     "targeted": {"surrogate_epochs": 2, "steps": 3},
-    "self-ensemble": {"surrogate_epochs": 2, "checkpoints": 2, "steps": 4},
+    "self-ensemble": {"surrogate_epochs": 4, "checkpoints": 2, "steps": 4},
+    "hypocritical": {"surrogate_epochs": 6, "steps": 3},
+    "entangled": {"surrogate_epochs": 6, "steps": 3, "surrogates": ("fast-small", "resnet-small")},
+    "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 6},
+    "pil": {"epochs": 6, "steps": 6},
+    "slots": {"steps": 12},
+    "slots, grey first": {"steps": 8, "grey_steps": 8},
+    "slots, grey mostly": {"steps": 2, "grey_steps": 16},
+    "pretrained-aware": {"source": "imagenet", "steps": 6},
 }
 
 
@@ -75,11 +83,12 @@ def test_a_killed_search_goes_on_to_the_same_noise(
 
     with pytest.raises(Killed):
         poison.craft(data, runtime, kill)
+    assert (tmp_path / "state").is_file() or after < 0.5, "nothing was saved"
     torch.rand(100)
     seen: list[int] = []
     resumed = poison.craft(data, runtime, lambda progress: seen.append(progress.done))
     assert resumed.checksum() == whole.checksum()
-    if (tmp_path / "state").is_file() and after > 0.5:
+    if after > 0.5:
         total: list[int] = []
         poison.craft(data, RUNTIME, lambda progress: total.append(progress.done))
         assert len(seen) < len(total), "it began anew"
@@ -94,3 +103,51 @@ def test_the_state_of_another_search_is_not_used(tmp_path: Path) -> None:
     assert Checkpoint(path, {"method": "one"}).load() == {}
     assert Checkpoint(None, {}).load() == {}
     assert [file.name for file in tmp_path.iterdir()] == ["state"]
+
+
+@pytest.mark.parametrize("name", ["hypocritical", "entangled", "self-ensemble", "error-max"])
+@pytest.mark.parametrize("after", [0.3, 0.5, 0.8])
+def test_the_training_of_surrogates_goes_on_where_it_was(
+    name: str, after: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
+    data, runtime = images(), replace(RUNTIME, checkpoint=tmp_path / "state")
+    poison = POISONS.get(name)(**{**crafted(name).parameters(), "surrogate_epochs": 6, "seed": 2})
+    epochs: list[Progress] = []
+    whole = poison.craft(data, RUNTIME, lambda each: epochs.append(each) if "training" in each.note else None)
+    stop = round(after * len(epochs))
+    begun: list[Progress] = []
+
+    def kill(progress: Progress) -> None:
+        begun.append(progress)
+        if len(begun) == stop:
+            raise Killed
+
+    with pytest.raises(Killed):
+        poison.craft(data, runtime, kill)
+    seen: list[Progress] = []
+    resumed = poison.craft(data, runtime, seen.append)
+    assert seen[0] == epochs[stop - 1], "epochs that were trained are not trained again"
+    assert resumed.checksum() == whole.checksum()
+
+
+def test_clusters_report_while_features_are_learned() -> None:
+    seen: list[Progress] = []
+    crafted("clusters").craft(images(), RUNTIME, seen.append)
+    assert len([each for each in seen if each.note.startswith("features")]) > 5
+    assert [each.done for each in seen] == sorted(each.done for each in seen)
+    assert seen[-1].done == seen[-1].total
+
+
+def test_random_numbers_of_a_cuda_device_are_kept_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device, there = torch.device("cuda"), [torch.tensor([1, 2], dtype=torch.uint8)]
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: there[0].clone())
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: there.__setitem__(0, state))
+    checkpoint = Checkpoint(tmp_path / "state", {}, every=0)
+    State(checkpoint, [], device=device).keep({"steps": torch.tensor(1)})
+    there[0] = torch.tensor([9, 9], dtype=torch.uint8)
+    State(checkpoint, [], device=torch.device("cpu")).load()
+    assert there[0].tolist() == [9, 9]
+    State(checkpoint, [], device=device).load()
+    assert there[0].tolist() == [1, 2]
+    assert set(drawn({}, torch.device("cpu"))) == {"random.torch"}

@@ -8,11 +8,8 @@ from jaxtyping import Int
 
 from unlearnable._scratch import scratch
 from unlearnable._types import Levels, Parameters, Pixels
-from unlearnable.budget import Budget
+from unlearnable.budget import Budget, parts
 from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
-
-PART = 4096
-"""Images that δ is added to at once."""
 
 
 def add_levels(pixels: Pixels, levels: Int[np.ndarray, "..."]) -> Pixels:
@@ -83,7 +80,6 @@ class Additive(Stored):
         self.require_shape(self.bank.shape[1:], data)
         rows = self.where(data)
         made = scratch(data.pixels.shape, np.uint8)
-        for start in range(0, len(rows), PART):
-            part = slice(start, start + PART)
+        for part in parts(data.pixels.shape):
             made[part] = add_levels(data.pixels[part], self.bank[rows[part]])
         return data.with_pixels(made)

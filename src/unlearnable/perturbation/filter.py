@@ -6,11 +6,10 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from unlearnable._scratch import scratch
 from unlearnable._types import Pixels
+from unlearnable.budget import parts
 from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
-
-PART = 4096
-"""Images convolved at once."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,9 +52,8 @@ class Filter(Stored):
             KeyError: a class or image key has no row.
         """
         rows = self.where(data)
-        made = np.empty_like(data.pixels)
-        for start in range(0, len(rows), PART):
-            part = slice(start, start + PART)
+        made = scratch(data.pixels.shape, np.uint8)
+        for part in parts(data.pixels.shape):
             made[part] = _convolved(data.pixels[part], self.kernels[rows[part]])
         return data.with_pixels(made)
 

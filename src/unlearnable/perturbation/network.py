@@ -1,17 +1,17 @@
 """A perturbation that a small network makes from each image: new images need no search."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
-from unlearnable._types import Levels, Parameters
+from unlearnable._scratch import scratch
+from unlearnable._types import Levels, Parameters, Pixels
+from unlearnable.budget import parts
 from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
 from unlearnable.perturbation.additive import add_levels
-
-PART = 1000
-"""Images that go through the network at once."""
 
 Weights = Float32[np.ndarray, "1 _ _ 3 3"]
 
@@ -66,16 +66,11 @@ class Network(Stored):
         """Return ε."""
         return {"epsilon": self.epsilon}
 
-    def levels(self, pixels: np.ndarray) -> Levels:
+    def levels(self, pixels: Pixels) -> Levels:
         """Return δ of each image."""
-        made = np.empty(pixels.shape, dtype=np.int8)
-        for start in range(0, len(pixels), PART):
-            images = pixels[start : start + PART].astype(np.float32) / 255 - 0.5
-            full = np.maximum(_convolved(images, self.first[0]), 0)
-            low = np.maximum(_convolved(_pooled(full), self.second[0]), 0)
-            joined = np.concatenate([full, _repeated(low, full.shape[2:])], axis=1)
-            last = _convolved(np.maximum(_convolved(joined, self.third[0]), 0), self.fourth[0])
-            made[start : start + PART] = np.rint(self.epsilon * np.tanh(last)).astype(np.int8)
+        made = scratch(pixels.shape, np.int8)
+        for rows in self._parts(pixels):
+            made[rows] = self._levels(pixels[rows])
         return made
 
     def apply(self, data: ImagesT) -> ImagesT:
@@ -88,7 +83,24 @@ class Network(Stored):
             raise ValueError(
                 f"this network is for images of {self.first.shape[2]} channels, these have {data.pixels.shape[1]}"
             )
-        return data.with_pixels(add_levels(data.pixels, self.levels(data.pixels)))
+        made = scratch(data.pixels.shape, np.uint8)
+        for rows in self._parts(data.pixels):
+            made[rows] = add_levels(data.pixels[rows], self._levels(data.pixels[rows]))
+        return data.with_pixels(made)
+
+    def _parts(self, pixels: Pixels) -> Iterator[slice]:
+        """Cut images by the values of the largest product: the windows of all channels of its widest layer."""
+        count, _, height, width = pixels.shape
+        widest = max(array[0, 0].size for array in self.arrays().values())
+        return parts((count, widest, height, width))
+
+    def _levels(self, pixels: Pixels) -> Levels:
+        images = pixels.astype(np.float32) / 255 - 0.5
+        full = np.maximum(_convolved(images, self.first[0]), 0)
+        low = np.maximum(_convolved(_pooled(full), self.second[0]), 0)
+        joined = np.concatenate([full, _repeated(low, full.shape[2:])], axis=1)
+        last = _convolved(np.maximum(_convolved(joined, self.third[0]), 0), self.fourth[0])
+        return np.rint(self.epsilon * np.tanh(last)).astype(np.int8)
 
 
 def _convolved(images: Float32[np.ndarray, "n c h w"], weights: Float32[np.ndarray, "d c s s"]) -> np.ndarray:

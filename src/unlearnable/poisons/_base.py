@@ -1,5 +1,6 @@
 """What every poison promises, kept in one place."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, final, get_args
@@ -15,6 +16,8 @@ from unlearnable.poisons._checkpoint import Checkpoint
 from unlearnable.training.fit import seeded
 
 MadeT = TypeVar("MadeT", bound=Stored)
+
+SEEDS = 2**63
 
 
 class Origin(TypedDict):
@@ -42,7 +45,7 @@ class Poison(ABC, Generic[MadeT]):
         seed: seed of every random number in the search.
 
     Raises:
-        ValueError: the scope is not one of the method's.
+        ValueError: the scope is not one of the method's, or a number is out of range.
     """
 
     method: ClassVar[str]
@@ -54,6 +57,8 @@ class Poison(ABC, Generic[MadeT]):
     """What crafting reads: `labels`, `images`, and `surrogate` if it trains a network."""
     revision: ClassVar[int] = 1
     """Part of a trial's resume key: raise it when the same settings give other noise than before."""
+    endless: ClassVar[tuple[str, ...]] = ("cycles",)
+    """Settings that may be infinite."""
 
     scope: Scope = "class-wise"
     seed: int = 0
@@ -63,6 +68,12 @@ class Poison(ABC, Generic[MadeT]):
             raise ValueError(f"scope must be class-wise or sample-wise; got {self.scope!r}")
         if self.scope not in self.scopes:
             raise ValueError(f"{self.method} is {' or '.join(self.scopes)} only; got scope {self.scope!r}")
+        if not 0 <= self.seed < SEEDS:
+            raise ValueError(f"seed must be a whole number from 0 to 2**63 - 1; got {self.seed!r}")
+        for name, value in self.parameters().items():
+            endless = name in self.endless and value == math.inf
+            if isinstance(value, float) and not math.isfinite(value) and not endless:
+                raise ValueError(f"{name} must be a finite number; got {value!r}")
 
     @classmethod
     def bound(cls) -> str:
@@ -72,6 +83,9 @@ class Poison(ABC, Generic[MadeT]):
     @abstractmethod
     def make(self, data: ImageSet, runtime: Runtime, report: Report, origin: Origin) -> MadeT:
         """Search, and return the perturbation with its `origin`."""
+
+    def require(self, data: ImageSet) -> None:
+        """Refuse data that this method cannot protect, with a ValueError, before anything is searched."""
 
     @final
     def craft(self, data: ImageSet, runtime: Runtime | None = None, report: Report | None = None) -> MadeT:
@@ -86,6 +100,7 @@ class Poison(ABC, Generic[MadeT]):
             ValueError: the data cannot be protected by this method, or the search diverged.
         """
         _require_crafting_data(data, self.scope, self.least_categories)
+        self.require(data)
         runtime = (runtime or Runtime.auto()).with_seed(self.seed)
         origin: Origin = {
             "scope": self.scope,
@@ -128,9 +143,9 @@ class AdditivePoison(Poison[Additive]):
     epsilon: float = 8.0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not np.isfinite(self.epsilon) or not 1 <= self.epsilon <= 127:
+        if not 1 <= self.epsilon <= 127:
             raise ValueError(f"epsilon must be 1..127 pixel levels (8 means 8/255); got {self.epsilon!r}")
+        super().__post_init__()
 
     @classmethod
     def bound(cls) -> str:
@@ -156,6 +171,16 @@ class AdditivePoison(Poison[Additive]):
         bank = budget.quantise(real)
         assert budget.contains(bank), f"{self.method} left its budget"
         return Additive(bank=bank, budget=budget, **origin)
+
+
+def require_company(data: ImageSet, method: str) -> None:
+    """Refuse data with a category of one image, where noise comes from what images of a category have in common."""
+    alone = [name for name, count in zip(data.classes, data.counts.tolist(), strict=True) if count == 1]
+    if alone:
+        raise ValueError(
+            f"{method} needs at least 2 images of a category; {data.name} has one of {alone[0]!r}: add more of it, "
+            "leave it out, or use another method"
+        )
 
 
 AnyPoison = Poison[Any]

@@ -72,7 +72,8 @@ class State:
         checkpoint: where.
         models: their weights and buffers.
         optimisers: what they remember.
-        generators: by name; that of torch on the CPU is always kept.
+        generators: by name; torch's own are always kept, of the CPU and, on CUDA, of the device.
+        device: where the search draws; by default where the first model is.
     """
 
     def __init__(
@@ -81,9 +82,11 @@ class State:
         models: Sequence[nn.Module],
         optimisers: Sequence[torch.optim.Optimizer] = (),
         generators: Mapping[str, torch.Generator] | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.checkpoint, self.models, self.optimisers = checkpoint, models, optimisers
         self.generators = generators or {}
+        self.device = device or next(models[0].parameters()).device
 
     def load(self) -> dict[str, Tensor]:
         """Put back everything and return the search's own tensors too; empty if nothing was saved."""
@@ -91,15 +94,18 @@ class State:
         if saved:
             restore_weights(self.models, saved)
             restore_momenta(self.optimisers, saved)
-            restore_drawn(self.generators, saved)
+            restore_drawn(self.generators, saved, self.device)
         return saved
 
     def keep(self, tensors: Mapping[str, Tensor]) -> None:
         """Save everything with the search's own tensors, if it is time."""
         if self.checkpoint.due:
-            self.checkpoint.save(
-                {**weights(self.models), **momenta(self.optimisers), **drawn(self.generators), **tensors}
-            )
+            self.save(tensors)
+
+    def save(self, tensors: Mapping[str, Tensor]) -> None:
+        """Save everything with the search's own tensors: after what must not be lost."""
+        random = drawn(self.generators, self.device)
+        self.checkpoint.save({**weights(self.models), **momenta(self.optimisers), **random, **tensors})
 
 
 def weights(models: Sequence[nn.Module]) -> dict[str, Tensor]:
@@ -145,16 +151,20 @@ def restore_momenta(optimisers: Sequence[torch.optim.Optimizer], saved: Mapping[
                     optimiser.state[parameter][name.removeprefix(start)] = like.copy_(each)
 
 
-def drawn(generators: Mapping[str, torch.Generator]) -> dict[str, Tensor]:
-    """Return the state of generators, and of torch's global one on the CPU."""
+def drawn(generators: Mapping[str, torch.Generator], device: torch.device) -> dict[str, Tensor]:
+    """Return the state of generators, and of torch's global ones on the CPU and on a CUDA device."""
+    on_device = {"random.cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
     return {
         "random.torch": torch.get_rng_state(),
+        **on_device,
         **{f"random.{name}": generator.get_state() for name, generator in generators.items()},
     }
 
 
-def restore_drawn(generators: Mapping[str, torch.Generator], saved: Mapping[str, Tensor]) -> None:
+def restore_drawn(generators: Mapping[str, torch.Generator], saved: Mapping[str, Tensor], device: torch.device) -> None:
     """Put back what `drawn` returned."""
     torch.set_rng_state(saved["random.torch"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(saved["random.cuda"], device)
     for name, generator in generators.items():
         generator.set_state(saved[f"random.{name}"])

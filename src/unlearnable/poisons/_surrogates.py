@@ -13,11 +13,11 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._bilevel import Batches, noise_store, perturbed
-from unlearnable.poisons._checkpoint import Checkpoint, restore_weights, weights
+from unlearnable.poisons._checkpoint import Checkpoint, State, restore_weights, weights
 from unlearnable.poisons._views import moved
-from unlearnable.training import fit, recipe
-from unlearnable.training.fit import Epoch, build, cross_entropy
-from unlearnable.training.loader import to_unit
+from unlearnable.training import recipe
+from unlearnable.training.fit import _optimiser, _train_epoch, build, cross_entropy, seeded
+from unlearnable.training.loader import Loader, to_unit
 from unlearnable.training.memory import keep_memory
 from unlearnable.training.pgd import adversarial, room, sign_steps
 from unlearnable.training.pretraining import features
@@ -33,17 +33,15 @@ View = Callable[[Float[Tensor, "b c h w"], torch.Generator], Float[Tensor, "b c 
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Watched:
-    """Hooks of `fit` that train adversarially if `radius` (levels) is positive, and hold on to the network."""
+class _Adversarial:
+    """Hooks of an epoch that train adversarially if `radius` (levels) is positive."""
 
     radius: float
-    seen: list[nn.Module]
 
     def sanitize(self, pixels: np.ndarray, labels: np.ndarray, runtime: Runtime) -> np.ndarray:
         return pixels
 
     def network(self, model: nn.Module, images: Tensor, labels: np.ndarray, runtime: Runtime) -> nn.Module:
-        self.seen.append(model)
         return model
 
     def augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,11 +60,13 @@ def trained(
     architecture: str,
     runtime: Runtime,
     report: Report,
+    checkpoint: Checkpoint,
     *,
     epochs: int,
     batch_size: int,
     radius: float = 0.0,
     checkpoints: int = 1,
+    earlier: Sequence[nn.Module] = (),
 ) -> list[nn.Module]:
     """Train a network on clean images by the `fast` recipe, and return it as it was at even distances of training.
 
@@ -75,10 +75,12 @@ def trained(
         architecture: a name in `models.ARCHITECTURES`.
         runtime: its seed is the training's.
         report: called after each epoch.
+        checkpoint: where the training is kept now and then, and at its end; it goes on from there.
         epochs: passes.
         batch_size: images a step; the learning rate follows it.
         radius: of adversarial training, in levels; 0 trains normally.
         checkpoints: how many states to return, the last epoch's always among them, oldest first.
+        earlier: states of the networks before this one, kept beside it; put back if the training goes on.
     """
     base = recipe("fast")
     training = replace(
@@ -88,25 +90,37 @@ def trained(
         batch_size=batch_size,
         learning_rate=base.learning_rate * batch_size / base.batch_size,
     )
-    watched = _Watched(radius=radius, seen=[])
-    wanted = {round(epochs * (place + 1) / checkpoints) for place in range(checkpoints)}
-    kept: list[nn.Module] = []
+    hooks = _Adversarial(radius=radius)
+    wanted = {round(epochs * (place + 1) / checkpoints) for place in range(checkpoints)} - {epochs}
+    number = torch.tensor(len(earlier) // checkpoints)
+    keep_memory()
+    # as `fit` does it, but for the evaluations, which nobody reads; it cannot go on in the middle
+    with seeded(runtime):
+        loader = Loader(data.pixels, data.labels, len(data.classes), training, runtime)
 
-    def after(epoch: Epoch) -> None:
-        if epoch.epoch in wanted and epoch.epoch < epochs:
-            kept.append(copy.deepcopy(watched.seen[-1]).eval())
-        report(Progress(done=epoch.epoch, total=epochs, note=f"training {architecture}"))
+        def fresh() -> nn.Module:
+            return build(architecture, loader.images, len(data.classes), runtime, size=training.image_size)
 
-    history = fit(
-        data,
-        test=data.subset([*range(min(len(data), 100))]),
-        recipe=training,
-        runtime=runtime,
-        seed=runtime.seed,
-        countermeasure=watched,
-        progress=after,
-    )
-    return [*kept, history.model]
+        model = fresh()
+        optimiser = _optimiser(model, training)
+        kept: list[nn.Module] = []
+
+        def state() -> State:
+            return State(checkpoint, [*earlier, *kept, model], [optimiser], {"loader": loader.generator})
+
+        saved, begun = checkpoint.load(), 0
+        if "surrogate" in saved and saved["surrogate"] == number:
+            begun = int(saved["epochs"])
+            kept = [fresh().eval() for epoch in wanted if epoch <= begun]
+            state().load()
+        for epoch in range(begun + 1, epochs + 1):
+            _train_epoch(model, optimiser, loader, training, runtime, epoch, hooks)
+            if epoch in wanted:
+                kept.append(copy.deepcopy(model).eval())
+            report(Progress(done=epoch, total=epochs, note=f"training {architecture}"))
+            keep = state().keep if epoch < epochs else state().save
+            keep({"surrogate": number, "epochs": torch.tensor(epoch)})
+    return [*kept, model.eval()]
 
 
 def ensemble(
@@ -121,34 +135,40 @@ def ensemble(
     radius: float = 0.0,
     checkpoints: int = 1,
 ) -> list[nn.Module]:
-    """Train networks one after another as `trained` does, or take them from the checkpoint of a search that was killed.
+    """Train networks one after another as `trained` does, or go on where a search was that was killed.
 
     Returns:
         The first states of all of them, then the second ones, …
     """
     saved = checkpoint.load()
-    if saved:
-        images, classes = runtime.images(data.pixels), len(data.classes)
-        models = [build(name, images, classes, runtime) for _ in range(checkpoints) for name in architectures]
+
+    def fresh(names: Sequence[str]) -> list[nn.Module]:
+        images = runtime.images(data.pixels)
+        return [build(name, images, len(data.classes), runtime).eval() for name in names]
+
+    if saved and "surrogate" not in saved:
+        models = fresh([*architectures] * checkpoints)
         restore_weights(models, saved)
-        return [model.eval() for model in models]
+        return models
+    begun = int(saved["surrogate"]) if saved else 0
+    # their weights are put back with those of the next one
+    states = fresh([name for name in architectures[:begun] for _ in range(checkpoints)])
     parts = phases(report, [epochs] * len(architectures))
-    states = [
-        trained(
-            data,
-            name,
-            runtime,
-            next(parts),
-            epochs=epochs,
-            batch_size=batch_size,
-            radius=radius,
-            checkpoints=checkpoints,
-        )
-        for name in architectures
-    ]
-    models = [model for together in zip(*states, strict=True) for model in together]
-    checkpoint.save(weights(models))
-    return models
+    for place, (name, told) in enumerate(zip(architectures, parts, strict=True)):
+        if place >= begun:
+            states += trained(
+                data,
+                name,
+                runtime,
+                told,
+                checkpoint,
+                epochs=epochs,
+                batch_size=batch_size,
+                radius=radius,
+                checkpoints=checkpoints,
+                earlier=tuple(states),
+            )
+    return [model for moment in range(checkpoints) for model in states[moment::checkpoints]]
 
 
 def searched(

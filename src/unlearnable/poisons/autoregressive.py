@@ -14,7 +14,10 @@ from unlearnable.poisons._base import AdditivePoison
 
 WINDOW = 3
 PART = 4096
-"""Images filled at once."""
+"""Tiles filled at once."""
+
+TILE = 32
+"""Largest side of a tile in pixels: most processes grow or fade on their way over more."""
 
 BLOCK = 100
 """Processes that are tried side by side."""
@@ -32,7 +35,8 @@ class Autoregressive(AdditivePoison):
 
     Source: Sandoval-Segura et al., Autoregressive Perturbations for Data Poisoning, NeurIPS 2022 (MIT). Sample-wise;
     ε is the root mean square in levels; the paper's ‖δ‖_2 = 1 on CIFAR-10 with images in [0, 1] is 4.6.
-    Differs from the paper: all images are filled at once, pixel after pixel.
+    Differs from the paper: all images are filled at once, pixel after pixel; an image of more than 32 pixels a side is
+    laid out in equal tiles of at most 32, each from a border of its own.
 
     Args:
         border: rows and columns that are filled first and cut off.
@@ -76,22 +80,28 @@ class Autoregressive(AdditivePoison):
         channels, height, width = data.pixels.shape[1:]
         processes = self._processes(len(data.classes), channels, generator)
         levels = scratch(data.pixels.shape, np.float16)
-        for start in range(0, len(data), PART):
-            labels = data.labels[start : start + PART]
-            shape = (height + self.border, width + self.border, len(labels) * channels)
+        down, across = -(-height // TILE), -(-width // TILE)
+        high, wide = -(-height // down), -(-width // across)
+        step = max(1, PART // (down * across))
+        for start in range(0, len(data), step):
+            labels = data.labels[start : start + step].repeat(down * across)
+            shape = (high + self.border, wide + self.border, len(labels) * channels)
             coefficients = processes[labels].reshape(len(labels) * channels, -1).T.copy()
             values = filled(generator.standard_normal(shape, dtype=np.float32), coefficients)
-            values = values[self.border :, self.border :].reshape(height, width, len(labels), channels)
-            part = np.moveaxis(values, (2, 3), (0, 1))
-            size = np.sqrt(np.square(part).mean(axis=(1, 2, 3), keepdims=True))
-            levels[start : start + PART] = part * (self.epsilon / np.maximum(size, 1e-12))
-            report(Progress(done=min(start + PART, len(data)), total=len(data), note="autoregressive noise"))
+            values = values[self.border :, self.border :].reshape(high, wide, len(labels), channels)
+            tiles = np.moveaxis(values, (2, 3), (0, 1))
+            size = np.sqrt(np.square(tiles).mean(axis=(1, 2, 3), keepdims=True))
+            tiles = tiles * (self.epsilon / np.maximum(size, 1e-12))
+            grid = tiles.reshape(-1, down, across, channels, high, wide).transpose(0, 3, 1, 4, 2, 5)
+            whole = grid.reshape(-1, channels, down * high, across * wide)
+            levels[start : start + step] = whole[:, :, :height, :width]
+            report(Progress(done=min(start + step, len(data)), total=len(data), note="autoregressive noise"))
         return levels
 
     def _processes(self, classes: int, channels: int, generator: np.random.Generator) -> Float32[np.ndarray, "k c s"]:
         """Draw β for each class and colour: β sums to 1, stable, and unlike those before it."""
         chosen: list[np.ndarray] = []
-        side, wanted = 32 + self.border, classes * channels
+        side, wanted = TILE + self.border, classes * channels
         for _ in range(ATTEMPTS // BLOCK):
             betas, starts, states = [], [], []
             for _ in range(BLOCK):

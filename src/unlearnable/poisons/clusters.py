@@ -1,19 +1,26 @@
 """Unlearnable clusters: noise per cluster of images, for data whose labels nobody knows."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable._types import Progress, RealLevels, Report, Scope
+from unlearnable.budget import parts
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, Frozen, perturbed
-from unlearnable.training.contrast import train_contrast
+from unlearnable.poisons._checkpoint import State
+from unlearnable.poisons._surrogates import phases
+from unlearnable.training.contrast import BATCH, LEAST_STEPS, train_contrast
 from unlearnable.training.fit import build
 from unlearnable.training.loader import to_unit
 from unlearnable.training.pretraining import features
@@ -78,17 +85,25 @@ class Clusters(AdditivePoison):
             raise ValueError(f"clusters makes {self.clusters} clusters; {data.name} has {len(data)} images: use fewer")
         images = runtime.images(data.pixels)
         model = build(self.surrogate, images, 2, runtime)
-        total = 1 + self.rounds
-        train_contrast(_Features(model), images, self.surrogate_epochs, runtime)
-        report(Progress(done=1, total=total, note="features"))
+        # two views of every image in a pass of learning
+        learning, searching = phases(report, [2 * self.surrogate_epochs, self.rounds])
         size = self.epsilon / 10 if self.step is None else self.step
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
+        levels = torch.zeros(self.clusters, *images.shape[1:], device=runtime.device)
+        state = State(self.checkpoint(data, runtime), [model], generators={"batches": batches.generator})
+        saved, begun = state.load(), 0
+        if saved:
+            batches.restore(saved)
+            levels.copy_(saved["levels"])
+            begun = int(saved["rounds"])
+        else:
+            self._learn(model, images, runtime, learning)
+            state.save({**batches.state(), "levels": levels, "rounds": torch.tensor(0)})
         with Frozen(model):
             found = torch.cat([_seen(model, images[rows], runtime) for rows in batches.sweep()])
             centres, member = kmeans(found, self.clusters, runtime.generator("clusters"))
             wanted = F.softmax(centres.roll(-1, 0), dim=1)
-            levels = torch.zeros(self.clusters, *images.shape[1:], device=runtime.device)
-            for number in range(self.rounds):
+            for number in range(begun, self.rounds):
                 for _ in range(batches.batches):
                     rows = batches.next().to(runtime.device)
                     levels.requires_grad_()
@@ -97,16 +112,34 @@ class Clusters(AdditivePoison):
                     loss = F.kl_div(F.log_softmax(seen, dim=1), wanted[member[rows]], reduction="sum")
                     (gradient,) = torch.autograd.grad(loss, levels)
                     levels = (levels.detach() - size * gradient.sign()).clamp(-self.epsilon, self.epsilon)
-                report(Progress(done=2 + number, total=total, note=f"divergence {loss.item() / len(rows):.3f}"))
-        return levels[member].cpu().numpy()
+                note = f"divergence {loss.item() / len(rows):.3f}"
+                searching(Progress(done=number + 1, total=self.rounds, note=note))
+                state.keep({**batches.state(), "levels": levels, "rounds": torch.tensor(number + 1)})
+        result: RealLevels = scratch(data.pixels.shape, np.float32)
+        for part in parts(result.shape):
+            result[part] = levels[member[part]].cpu().numpy()
+        return result
+
+    def _learn(self, model: nn.Module, images: Tensor, runtime: Runtime, report: Report) -> None:
+        """Learn features, and report before each step."""
+        batches = math.ceil(len(images) / BATCH)
+        total = self.surrogate_epochs * math.ceil(LEAST_STEPS / batches) * batches
+
+        def told(step: int) -> None:
+            report(Progress(done=step, total=total, note=f"features, step {step + 1} of {total}"))
+
+        train_contrast(_Features(model, told), images, self.surrogate_epochs, runtime)
+        report(Progress(done=total, total=total, note="features"))
 
 
 class _Features(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, told: Callable[[int], None]) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.told, self.steps = model, told, 0
 
     def forward(self, images: Tensor) -> Tensor:
+        self.told(self.steps)
+        self.steps += 1
         return features(self.model, images)[0]
 
 

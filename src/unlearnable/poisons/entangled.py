@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
+from unlearnable.poisons._base import require_company
 from unlearnable.poisons._surrogates import Objective, centroids
 from unlearnable.poisons._trained import AgainstTrained
 from unlearnable.training.pretraining import features
@@ -53,6 +54,11 @@ class Entangled(AgainstTrained):
         super().__post_init__()
         if self.direction not in get_args(Direction):
             raise ValueError(f"direction must be push or pull; got {self.direction!r}")
+
+    def require(self, data: ImageSet) -> None:
+        """Refuse a lone image where it is to be pushed: it is its own class mean, from which no direction leads."""
+        if self.direction == "push":
+            require_company(data, "entangled with direction push")
 
     def objective(self, data: ImageSet, models: Sequence[nn.Module], runtime: Runtime) -> Objective:
         """Aim away from the class's mean features, or at the nearest other's."""

@@ -64,6 +64,8 @@ class ErrorMax(AdditivePoison):
             raise ValueError("surrogate_epochs, rounds and noise_steps must be at least 1, batch_size at least 2")
         if not self.step > 0:
             raise ValueError(f"step must be positive levels; got {self.step!r}")
+        if not 0 <= self.stop_error <= 1:
+            raise ValueError(f"stop_error must be a share from 0 to 1; got {self.stop_error!r}")
 
     @property
     def revision(self) -> int:  # type: ignore[override]

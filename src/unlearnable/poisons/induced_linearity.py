@@ -15,6 +15,8 @@ from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches
+from unlearnable.poisons._checkpoint import State
+from unlearnable.poisons._surrogates import phases
 from unlearnable.training.loader import to_unit
 from unlearnable.training.pgd import sign_steps
 
@@ -80,21 +82,32 @@ class InducedLinearity(AdditivePoison):
         model = runtime.to(nn.Sequential(nn.Flatten(), first, last))
         optimiser = torch.optim.Adam(model.parameters(), lr=self.learning_rate)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        total = self.epochs + 1
-        for epoch in range(1, self.epochs + 1):
+        generator = runtime.generator("start")
+        generators = {"batches": batches.generator, "start": generator}
+        state = State(self.checkpoint(data, runtime), [model], [optimiser], generators)
+        learning, searching = phases(report, [self.epochs, self.steps])
+        saved, begun = state.load(), 0
+        if saved:
+            batches.restore(saved)
+            begun = int(saved["epochs"])
+        for epoch in range(begun + 1, self.epochs + 1):
             for _ in range(batches.batches):
                 rows = batches.next().to(runtime.device)
                 loss = F.cross_entropy(model(to_unit(images[rows]) - 0.5), labels[rows])
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-            report(Progress(done=epoch, total=total, note=f"linear network, loss {loss.item():.2f}"))
+            learning(Progress(done=epoch, total=self.epochs, note=f"linear network, loss {loss.item():.2f}"))
+            state.keep({**batches.state(), "epochs": torch.tensor(epoch)})
         # one matrix from here on: the two layers are only how it was trained
         matrix = (last.weight @ first.weight).detach()
-        generator = runtime.generator("start")
         levels = torch.from_numpy(scratch(data.pixels.shape, np.float16))
         size = self.step or self.epsilon / 10
-        for rows in batches.sweep():
+        swept = 0
+        if "levels" in saved:
+            levels.copy_(saved["levels"])
+            swept = int(saved["swept"])
+        for number, rows in enumerate(batches.sweep()[swept:], start=swept + 1):
             start = torch.empty(len(rows), *images.shape[1:]).uniform_(-self.epsilon, self.epsilon, generator=generator)
             part, own = to_unit(images[rows]) - 0.5, labels[rows]
 
@@ -104,7 +117,9 @@ class InducedLinearity(AdditivePoison):
             bounds = (-self.epsilon, self.epsilon)
             found = sign_steps(start.to(runtime.device), gradient, bounds=bounds, step=-size, steps=self.steps)
             levels[rows] = -found.half().cpu()
-        report(Progress(done=total, total=total, note="noise"))
+            searching(Progress(done=number, total=batches.batches, note="noise"))
+            done = {"epochs": torch.tensor(self.epochs), "swept": torch.tensor(number)}
+            state.keep({**batches.state(), **done, "levels": levels})
         return levels.numpy()
 
     def _gradient(

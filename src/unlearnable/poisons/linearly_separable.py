@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable._types import Norm, Progress, RealLevels, Report, Scope
+from unlearnable.budget import parts
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 
@@ -71,10 +73,12 @@ class LinearlySeparable(AdditivePoison):
             values[rows] = values[rows] @ spread[label] + self.separation * vertices[label]
         rows_of = np.arange(height) * down // height
         columns_of = np.arange(width) * across // width
-        flat = values.reshape(-1, channels, down, across)[:, :, rows_of][:, :, :, columns_of]
-        size = np.sqrt(np.square(flat).mean(axis=(1, 2, 3), keepdims=True))
+        levels: RealLevels = scratch(data.pixels.shape, np.float32)
+        for part in parts(levels.shape):
+            flat = values[part].reshape(-1, channels, down, across)[:, :, rows_of][:, :, :, columns_of]
+            size = np.sqrt(np.square(flat).mean(axis=(1, 2, 3), keepdims=True))
+            levels[part] = flat * (self.epsilon / size)
         report(Progress(done=1, total=1, note=f"{features} features"))
-        levels: RealLevels = flat * (self.epsilon / size)
         return levels
 
 

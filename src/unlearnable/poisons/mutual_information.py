@@ -9,7 +9,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from unlearnable._types import Scope
+from unlearnable.imageset import ImageSet
 from unlearnable.poisons._alternating import Alternating
+from unlearnable.poisons._base import require_company
 from unlearnable.training.pretraining import features
 
 
@@ -50,6 +52,10 @@ class MutualInformation(Alternating):
         super().__post_init__()
         if not self.temperature > 0:
             raise ValueError(f"temperature must be positive; got {self.temperature!r}")
+
+    def require(self, data: ImageSet) -> None:
+        """Refuse a lone image: it has nothing to be pulled to."""
+        require_company(data, self.method)
 
     def objective(
         self,

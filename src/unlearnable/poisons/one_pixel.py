@@ -4,12 +4,15 @@ import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from unlearnable._runtime import Runtime
-from unlearnable._types import Progress, Report, Scope
+from unlearnable._scratch import scratch
+from unlearnable._types import Pixels, Progress, Report, Scope
+from unlearnable.budget import parts
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Overwrite
 from unlearnable.poisons._base import Origin, Poison
@@ -66,11 +69,8 @@ class OnePixel(Poison[Overwrite]):
         free = torch.ones(len(colours), height * width, dtype=torch.bool, device=runtime.device)
         values = torch.zeros(len(data.classes), channels, height * width, dtype=torch.uint8)
         mask = torch.zeros(len(data.classes), height * width, dtype=torch.bool)
-        labels = torch.from_numpy(data.labels)
         for label in range(len(data.classes)):
-            found = (
-                scores(runtime.images(data.pixels[(labels == label).numpy()]), colours) if data.counts[label] else None
-            )
+            found = scores(runtime.images(_of_class(data, label)), colours) if data.counts[label] else None
             for _ in range(self.pixels):
                 if found is None:
                     break
@@ -89,9 +89,23 @@ class OnePixel(Poison[Overwrite]):
         )
 
 
+def _of_class(data: ImageSet, label: int) -> Pixels:
+    rows = np.flatnonzero(data.labels == label)
+    pixels = scratch((len(rows), *data.pixels.shape[1:]), np.uint8)
+    for part in parts(pixels.shape):
+        pixels[part] = data.pixels[rows[part]]
+    return pixels
+
+
 def scores(images: UInt8[Tensor, "n c h w"], colours: Float[Tensor, "v c"]) -> Float[Tensor, "v p"]:
     """Return mean over standard deviation, over the images, of the distance of each pixel to each colour."""
-    unit = images.flatten(2).float() / 255
+    values = images.flatten(2)
+    count, channels, places = values.shape
+    return torch.cat([_scored(values[:, :, part], colours) for part in parts((places, count, channels))], dim=1)
+
+
+def _scored(values: UInt8[Tensor, "n c p"], colours: Float[Tensor, "v c"]) -> Float[Tensor, "v p"]:
+    unit = values.float() / 255
     found = []
     for colour in colours:
         distance = (unit - colour[:, None]).abs().mean(1)

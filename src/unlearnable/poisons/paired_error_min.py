@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from unlearnable._runtime import Runtime
+from unlearnable._scratch import scratch
 from unlearnable._types import RealLevels, Report
+from unlearnable.budget import parts
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._joint import Patterned
 from unlearnable.poisons._views import rewritten
@@ -57,7 +60,10 @@ class PairedErrorMin(Patterned):
         search = self.joint(view=self._stored)
         count = len(data.classes) * self.variants
         levels = search.search(data, patterns, count, runtime, report, self.checkpoint(data, runtime))
-        return (levels[patterns] * sign.view(-1, 1, 1, 1)).cpu().numpy()
+        result: RealLevels = scratch(data.pixels.shape, np.float32)
+        for rows in parts(result.shape):
+            result[rows] = (levels[patterns[rows]] * sign[rows].view(-1, 1, 1, 1)).cpu().numpy()
+        return result
 
     def _stored(self, images: Float[Tensor, "b c h w"], generator: torch.Generator) -> Float[Tensor, "b c h w"]:
         return rewritten(images, self.plain, self.lowest, generator)

@@ -13,6 +13,7 @@ from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, perturbed
+from unlearnable.poisons._checkpoint import State
 from unlearnable.training.fit import EVALUATION_BATCH
 from unlearnable.training.loader import to_unit
 from unlearnable.training.pretraining import backbone, require_source
@@ -78,14 +79,23 @@ class PretrainedAware(AdditivePoison):
         head = nn.Linear(width, classes, device=runtime.device)
         model = nn.Sequential(features, head).eval()
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
-        seen = described(features, images, runtime)
-        fit_head(head, seen, labels, batches)
-        alike = likeness(head, seen, labels, classes)
         draws = runtime.generator("targets")
-        weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
         levels = torch.zeros(classes, *images.shape[1:], device=runtime.device)
+        generators = {"batches": batches.generator, "targets": draws}
+        state = State(self.checkpoint(data, runtime), [head], generators=generators)
+        saved, begun = state.load(), 0
+        if saved:
+            batches.restore(saved)
+            levels.copy_(saved["levels"])
+            alike = saved["alike"].to(runtime.device)
+            begun = int(saved["steps"])
+        else:
+            seen = described(features, images, runtime)
+            fit_head(head, seen, labels, batches)
+            alike = likeness(head, seen, labels, classes)
+        weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
         size = self.epsilon / 10 if self.step is None else self.step
-        for number in range(self.steps):
+        for number in range(begun, self.steps):
             rows = batches.next().to(runtime.device)
             own = labels[rows]
             wrong = wrong_labels(alike, 3 * number // self.steps, draws)[own]
@@ -102,6 +112,7 @@ class PretrainedAware(AdditivePoison):
             (gradient,) = torch.autograd.grad(loss, levels)
             levels = (levels.detach() - size * gradient.sign()).clamp(-self.epsilon, self.epsilon)
             report(Progress(done=number + 1, total=self.steps, note=f"loss {loss.item():.2f}"))
+            state.keep({**batches.state(), "levels": levels, "alike": alike, "steps": torch.tensor(number + 1)})
         return levels.cpu().numpy()
 
 

@@ -1,6 +1,7 @@
 """Noise for categories that are not known yet: what packs hold."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
+from unlearnable.poisons._checkpoint import Checkpoint, State
 from unlearnable.poisons._jpeg import UNIT, compressed
 from unlearnable.poisons._slots import grey, learners, luma, transformed
 from unlearnable.training.fit import TrainingDivergedError
@@ -52,7 +54,7 @@ class SlotNoise(AdditivePoison):
     JPEG inside the search, momentum in δ.
 
     Args:
-        steps: joint steps on θ and δ, of both networks together; of one channel too.
+        steps: joint steps on θ and δ, of both networks together; of one channel too. 0 leaves the steps in luma.
         grey_steps: such steps in luma before, on red and green.
         amplitude: a in the first step.
         grey_amplitude: a in the first step in luma, where photos drown more.
@@ -63,6 +65,9 @@ class SlotNoise(AdditivePoison):
         crop_area: smallest share of the photo that T keeps.
         blur: share of the steps with a 2x blur.
         jpeg: share of the steps with JPEG.
+
+    Raises:
+        ValueError: a setting is out of range.
     """
 
     method: ClassVar[str] = "slots"
@@ -81,6 +86,36 @@ class SlotNoise(AdditivePoison):
     blur: float = 0.25
     jpeg: float = 0.5
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.steps, self.grey_steps) < 0 or self.steps + self.grey_steps == 0:
+            raise ValueError(
+                f"steps and grey_steps must not be negative, and one must be positive; got {self.steps!r} and "
+                f"{self.grey_steps!r}"
+            )
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size must be at least 2; got {self.batch_size!r}")
+        if not self.step > 0:
+            raise ValueError(f"step must be positive levels; got {self.step!r}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be from 0 up to 1; got {self.momentum!r}")
+        if min(self.amplitude, self.grey_amplitude) < 1:
+            raise ValueError(
+                f"amplitude and grey_amplitude must be at least 1, to which they fall; got {self.amplitude!r} and "
+                f"{self.grey_amplitude!r}"
+            )
+        if not 0 < self.fade <= 1 or not 0 < self.crop_area <= 1:
+            raise ValueError(
+                f"fade and crop_area must be shares above 0 and up to 1; got {self.fade!r} and {self.crop_area!r}"
+            )
+        if not 0 <= self.blur <= 1 or not 0 <= self.jpeg <= 1:
+            raise ValueError(f"blur and jpeg must be shares from 0 to 1; got {self.blur!r} and {self.jpeg!r}")
+
+    def require(self, data: ImageSet) -> None:
+        """Refuse a search without steps."""
+        if data.pixels.shape[1] == 1 and not self.steps:
+            raise ValueError(f"steps must be at least 1 for images of one channel, as those of {data.name} are; got 0")
+
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search for δ (levels)."""
         keep_memory()
@@ -89,12 +124,22 @@ class SlotNoise(AdditivePoison):
         generator = runtime.generator("slots")
         phases = _phases(self, photos.shape[1], runtime)
         done, total = 0, sum(phase.steps for phase in phases)
-        for phase in phases:
+        checkpoint = self.checkpoint(data, runtime)
+        saved = checkpoint.load()
+        for place, phase in enumerate(phases):
+            done += phase.steps
+            if saved and place < int(saved["phase"]):
+                continue
             search = _Search(self, phase, photos, levels, generator, runtime)
-            for number in range(phase.steps):
+            state, begun = search.state(checkpoint), 0
+            if saved and place == int(saved["phase"]):
+                search.restore(state.load())
+                begun = int(saved["steps"])
+            for number in range(begun, phase.steps):
                 name, loss = search.step(number)
-                done += 1
-                report(Progress(done=done, total=total, note=f"{name} loss {loss:.2f} of {math.log(slots):.2f}"))
+                note = f"{name} loss {loss:.2f} of {math.log(slots):.2f}"
+                report(Progress(done=done - phase.steps + number + 1, total=total, note=note))
+                state.keep({**search.tensors(), "phase": torch.tensor(place), "steps": torch.tensor(number + 1)})
             levels = search.levels
         return levels.cpu().numpy()
 
@@ -139,6 +184,21 @@ class _Search:
         self.generator, self.runtime = generator, runtime
         self.learners = learners(luma(photos) if phase.luma else photos, len(levels), runtime)
         self.averages = [torch.zeros_like(levels) for _ in self.learners]
+
+    def state(self, checkpoint: Checkpoint) -> State:
+        """Return what remembers the networks and the draws."""
+        models, optimisers = [each.model for each in self.learners], [each.optimiser for each in self.learners]
+        return State(checkpoint, models, optimisers, {"slots": self.generator})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return δ and the moving averages, for a checkpoint."""
+        return {"levels": self.levels, **{f"average.{turn}": each for turn, each in enumerate(self.averages)}}
+
+    def restore(self, saved: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` returned."""
+        self.levels = saved["levels"].to(self.levels.device)
+        for turn, average in enumerate(self.averages):
+            average.copy_(saved[f"average.{turn}"])
 
     def step(self, number: int) -> tuple[str, float]:
         """Take one step on θ and on δ with the network whose turn it is; return its name and its loss before."""

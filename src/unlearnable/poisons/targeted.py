@@ -26,7 +26,7 @@ class Targeted(AgainstTrained):
     Differs from the paper: small surrogates take turns step by step; fewer, larger steps that shrink; no restarts.
 
     Args:
-        offset: how far the target is from the label.
+        offset: how far the target is from the label; not a multiple of k.
 
     Raises:
         ValueError: a setting is out of range.
@@ -47,6 +47,15 @@ class Targeted(AgainstTrained):
         super().__post_init__()
         if self.offset < 1:
             raise ValueError(f"offset must be at least 1; got {self.offset!r}")
+
+    def require(self, data: ImageSet) -> None:
+        """Refuse a target that is the image's own label: such noise would help."""
+        classes = len(data.classes)
+        if self.offset % classes == 0:
+            raise ValueError(
+                f"offset {self.offset} among the {classes} categories of {data.name} leads back to an image's own; "
+                f"give one that is not a multiple of {classes}"
+            )
 
     def objective(self, data: ImageSet, models: Sequence[nn.Module], runtime: Runtime) -> Objective:
         """Aim at the class `offset` places on."""

@@ -1,0 +1,50 @@
+"""Applying a perturbation takes the same memory for any number of images of any size."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from unlearnable import _scratch, budget
+from unlearnable.imageset import ImageSet
+from unlearnable.perturbation import Filter, Network, Stored
+
+
+def images(count: int, side: int) -> ImageSet:
+    return ImageSet(
+        pixels=np.random.default_rng(0).integers(0, 256, (count, 3, side, side), dtype=np.uint8),
+        labels=np.arange(count, dtype=np.int64) % 2,
+        keys=tuple(f"photo-{row}" for row in range(count)),
+        classes=("ant", "bee"),
+    )
+
+
+def network() -> Network:
+    generator = np.random.default_rng(4)
+    shapes = {"first": (8, 3), "second": (12, 8), "third": (8, 20), "fourth": (3, 8)}
+    weights = {name: (generator.standard_normal((1, *shape, 3, 3)) / 5).astype("f4") for name, shape in shapes.items()}
+    return Network(**weights, epsilon=8, scope="class-wise", index=Network.ANY, method="test", seed=0)
+
+
+def kernels() -> Filter:
+    drawn = np.random.default_rng(2).uniform(0, 1, (2, 3, 3)).astype(np.float32)
+    return Filter(kernels=drawn, scope="class-wise", index=("ant", "bee"), method="test", seed=0)
+
+
+@pytest.mark.parametrize("made", [network(), kernels()], ids=["network", "filter"])
+@pytest.mark.parametrize(("count", "side"), [(160, 16), (40, 32), (10, 64)])
+def test_applying_takes_a_part_at_a_time(made: Stored, count: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = images(count, side)
+    expected = made.apply(data).pixels
+    monkeypatch.setattr(budget, "PART_VALUES", 50_000)
+    monkeypatch.setattr(_scratch, "IN_MEMORY", 0)
+    tracemalloc.start()
+    try:
+        pixels = made.apply(data).pixels
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # the largest single image here makes 9 * 20 * 64 * 64 values of 4 bytes, 2.9 MB, and its products as much again
+    assert peak < 8e6
+    assert isinstance(pixels, np.memmap)
+    assert (pixels == expected).all()

@@ -57,9 +57,9 @@ class Photos(Dataset):
         return (tensor - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1), self.labels[row]
 
 
-def loop(chosen: Recipe, data: ImageSet) -> Callable[[], None]:
+def loop(chosen: Recipe, data: ImageSet, device: torch.device) -> Callable[[], None]:
     """Return one epoch of the baseline."""
-    model = architecture(chosen.architecture, classes=10, channels=3, size=32).train()
+    model = architecture(chosen.architecture, classes=10, channels=3, size=32).to(device).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(trained, lr=0.01, momentum=0.9, weight_decay=5e-4)
     loader = DataLoader(
@@ -69,7 +69,7 @@ def loop(chosen: Recipe, data: ImageSet) -> Callable[[], None]:
     def epoch() -> None:
         for inputs, labels in loader:
             optimiser.zero_grad()
-            loss = F.cross_entropy(model(inputs), labels)
+            loss = F.cross_entropy(model(inputs.to(device)), labels.to(device))
             loss.backward()
             optimiser.step()
 
@@ -91,7 +91,7 @@ def main() -> None:
     lines = []
     for name, chosen, count in CASES:
         data = images(count, 32)
-        baseline = loop(chosen, data)
+        baseline = loop(chosen, data, runtime.device)
         baseline()
         rates: dict[str, list[float]] = {"loop": [], "fit": []}
         for _ in range(repeats):

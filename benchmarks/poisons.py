@@ -5,7 +5,8 @@ python -m benchmarks.poisons --methods pil lsp --sizes 1000          # some meth
 
 Each method is measured in a process of its own on 1,000 images, then on 10,000 and on all 50,000 as long as the time
 that the last size predicts is below `--longest`. benchmarks/poisons.json keeps what was measured, so a stopped run goes
-on where it was; the report benchmarks/poisons.md is made from it.
+on where it was; the report benchmarks/poisons.md is made from it. A processor that computes in float32 has files of its
+own.
 """
 
 import argparse
@@ -39,6 +40,10 @@ RELEASED = {
     "entangled": "70 M",
     "hypocritical": "10.5 M",
     "generator": "35 M and a U-Net",
+    "contrastive": "18 M",
+    "transferable": "0 in the demo's settings",
+    "deep-confuse": "5 to 7 GPU-days",
+    "random": "0",
     "pil": "linear only",
     "lsp": "0",
     "autoregressive": "0",
@@ -48,7 +53,6 @@ RELEASED = {
 """Image-gradients of a ResNet-18 that the released settings take for 50,000 CIFAR-10 images, counted from the code."""
 
 NETWORKS = ("fast-small", "resnet-small", "vgg-small", "resnet18")
-STORE = HERE / "poisons.json"
 WHOLE = 50_000
 
 
@@ -118,7 +122,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 5000], help="images per class, rising")
     parser.add_argument("--longest", type=float, default=240, help="seconds that one measurement may take")
     chosen = parser.parse_args()
-    known: dict[str, Any] = json.loads(STORE.read_text(encoding="utf-8")) if STORE.is_file() else {}
+    runtime = Runtime.auto()
+    store = HERE / ("poisons-float32.json" if runtime.dtype == torch.float32 else "poisons.json")
+    known: dict[str, Any] = json.loads(store.read_text(encoding="utf-8")) if store.is_file() else {}
     apart = multiprocessing.get_context("spawn")
     for name in chosen.methods:
         kind = POISONS.get(name)
@@ -132,9 +138,8 @@ def main() -> None:
                     with ProcessPoolExecutor(1, mp_context=apart) as pool:
                         known[key] = pool.submit(measured, name, scope, size).result()
                     print(key, known[key], flush=True)
-                    STORE.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+                    store.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
                 before = known[key]
-    runtime = Runtime.auto()
     peak = matmul_rate(runtime, 5, time.perf_counter)
     write("poisons.md", report(known, runtime, peak.median), runtime)
 

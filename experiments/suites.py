@@ -76,8 +76,10 @@ OTHERS: dict[str, AnyPoison] = {
     "clusters": Clusters(),
     "neural tangent": NeuralTangent(),
     "pretrained-aware": PretrainedAware(),
-    "generator": GeneratorNoise(),
-    "deep-confuse": DeepConfuse(),
+    "generator": GeneratorNoise(scope="sample-wise"),
+    "deep-confuse": DeepConfuse(scope="sample-wise"),
+    "generator, class-wise": GeneratorNoise(),
+    "deep-confuse, class-wise": DeepConfuse(),
 }
 """Every other method of the registry, each with its own defaults."""
 

@@ -13,40 +13,47 @@
 # # Unlearnable examples in five minutes
 #
 # Make noise, look at it, train on it, break it, share it: *Unlearnable Examples: Making Personal Data Unexploitable*
-# (Huang, Ma, Erfani, Bailey, Wang; ICLR 2021) on 10,000 photos of CIFAR-10, on two cores.
+# (Huang, Ma, Erfani, Bailey, Wang; ICLR 2021) on 2,000 photos of CIFAR-10, on two cores. So few photos train a weak
+# network; [the leaderboard](../docs/leaderboard.md) has 10,000 and 50,000.
 #
 # Where CIFAR-10 is not on this computer, 1,797 scanned digits stand in for it: the steps are the same, the numbers are
 # not.
 
 # %%
 import os
+import time
 from dataclasses import replace
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait sleep: much faster beside other work
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from unlearnable import ErrorMin, RandomNoise, Runtime, load
 from unlearnable.exploiters import countermeasure
 from unlearnable.perturbation import load_perturbation
 from unlearnable.training import fit, recipe
 
+started = time.perf_counter()
 SMALL = bool(os.environ.get("UNLEARNABLE_SMALL"))
 runtime = Runtime.auto()
 runtime
 
 # %% [markdown]
 # ## Load
-# Images stay as they are stored: 8 bits, channels first. Every image has a key, every class a name.
+# Images stay as they are stored: 8 bits, channels first. Every image has a key, every class a name. A tenth of the test
+# images is enough here: it knows an accuracy to within three points.
 
 # %%
 try:
     if SMALL:
         raise FileNotFoundError
     whole, test = load("cifar10"), load("cifar10", split="test")
-    rows = [np.flatnonzero(whole.labels == label)[:1000] for label in range(10)]
-    train = whole.subset(np.sort(np.concatenate(rows)))
-    epsilon, settings = 8, {}
-    exploiter = replace(recipe("fast"), architecture="fast-small", epochs=5, batch_size=500, learning_rate=0.75)
+    rows = [np.flatnonzero(whole.labels == label)[:200] for label in range(10)]
+    train, test = whole.subset(np.sort(np.concatenate(rows))), test.subset(np.arange(1000))
+    epsilon, settings = 8, {"batch_size": 250}
+    exploiter = replace(recipe("fast"), architecture="fast-small", epochs=6, batch_size=200, learning_rate=0.3)
 except FileNotFoundError:
     train, test = load("digits").split(0.7)
     epsilon, settings = 32, {"cycles": 16, "batch_size": 100, "steps": 60}
@@ -116,17 +123,17 @@ plt.show()
 
 # %% [markdown]
 # ## Break it
-# An exploiter who turns the photos grey loses little and gets nearly everything back; one who projects out what a
-# linear classifier sees does too. Never believe a protection that was not tried against what is known:
-# [the leaderboard](../docs/leaderboard.md) has thirty such countermeasures.
+# An exploiter who turns the photos grey gets back nearly all that class-wise noise kept from him, one who saves them as
+# JPEG nearly all that sample-wise noise did, and both lose little. Never believe what was not tried against
+# what is known: [the leaderboard](../docs/leaderboard.md) has thirty such countermeasures.
 
 # %%
-for attack in ("gray", "orthogonal-projection") if train.pixels.shape[1] == 3 else ("jpeg:75", "orthogonal-projection"):
+for attack in ("gray", "jpeg:75") if train.pixels.shape[1] == 3 else ("jpeg:75", "orthogonal-projection"):
     hook = countermeasure(attack)
     tests = {"as they are": test}
     if hook.treats_test:  # who trains in grey also looks at new photos in grey
         tests["treated"] = test.with_pixels(hook.sanitize(test.pixels, test.labels, runtime))
-    for name in ("clean", "class-wise", "sample-wise"):
+    for name in ("clean", "class-wise" if attack == "gray" else "sample-wise"):
         broken = fit(sets[name], test=tests, recipe=exploiter, runtime=runtime, seed=100, countermeasure=hook)
         best = max(max(epoch.test_accs.values()) for epoch in broken.epochs)
         print(f"{attack}: {name:12s} best epoch {best:5.1f} %")
@@ -143,3 +150,6 @@ assert shared.checksum() == noises["class-wise"].checksum()
 new_photos = test.subset(np.arange(200))
 print(os.path.getsize("class-wise.safetensors"), "bytes,", "now on", shared.apply(new_photos))
 os.remove("class-wise.safetensors")
+
+# %%
+print(f"All of this took {time.perf_counter() - started:.0f} s on {torch.get_num_threads()} threads.")

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import unlearnable
-from unlearnable import Additive, Budget, ImageSet, Runtime
+from unlearnable import Additive, Budget, ImageSet, RandomNoise, Runtime
 from unlearnable.evaluation import exploit as trial_module
+from unlearnable.evaluation import trial as benchmark
 from unlearnable.evaluation.exploit import Training
-from unlearnable.exploiters import COUNTERMEASURES, Countermeasure
+from unlearnable.evaluation.trial import Trial
+from unlearnable.exploiters import COUNTERMEASURES, Countermeasure, WithClean
 from unlearnable.training.fit import fit
 from unlearnable.training.recipes import recipe
 
@@ -93,6 +95,38 @@ def test_a_countermeasure_cannot_know_clean_data_or_the_poison(name: str) -> Non
     for hook, parameters in allowed.items():
         assert list(inspect.signature(getattr(kind, hook)).parameters) == parameters
     assert all(isinstance(value, int | float | str | bool) for value in vars(kind()).values())
+
+
+class _SeenError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", list(COUNTERMEASURES))
+def test_a_benchmark_trains_on_the_published_bytes_and_hands_clean_images_to_nobody_else(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training set is the protected one, byte for byte, unless the countermeasure is one that says it has more."""
+    seen: dict[str, Any] = {}
+
+    def fitted(train: ImageSet, **options: Any) -> None:
+        seen.update(options, train=train)
+        raise _SeenError
+
+    monkeypatch.setattr(benchmark, "fitted", fitted)
+    kind = COUNTERMEASURES.get(name)
+    poison = RandomNoise(epsilon=16)
+    trial = Trial(row="random", dataset="digits", per_class=8, poison=poison, countermeasure=name, recipe=RECIPE)
+    with pytest.raises(_SeenError):
+        trial.run(Runtime.auto("cpu"))
+    clean = benchmark._data("digits", "train", 8)
+    published = poison.craft(clean, Runtime.auto("cpu")).apply(clean)
+    assert (published.pixels != clean.pixels).any()
+    same = seen["train"].content_hash() == published.content_hash()
+    assert same or issubclass(kind, WithClean)
+    assert seen["test"]["test"].content_hash() == benchmark._data("digits", "test", None).content_hash()
+    if not issubclass(kind, WithClean):
+        assert not hasattr(kind, "gather")
+        assert not hasattr(kind, "finish")
 
 
 def test_no_pickle_is_ever_loaded() -> None:

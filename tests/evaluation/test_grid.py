@@ -26,6 +26,7 @@ from unlearnable.evaluation.store import claimed, write_json
 from unlearnable.evaluation.trial import Trial
 from unlearnable.exploiters import countermeasure
 from unlearnable.imageset import ImageSet
+from unlearnable.training.fit import TrainingDivergedError
 from unlearnable.training.recipes import recipe
 
 RUNTIME = Runtime.auto("cpu")
@@ -132,6 +133,28 @@ def test_a_damaged_record_is_named_and_run_again(place: Place, damage: str) -> N
     assert [each["best"] for each in again] == [each["best"] for each in expected]
     assert any(str(path) in text and "damaged" in text for text in said)
     assert any("line 1 of" in text for text in said)
+
+
+def test_bytes_that_are_no_text_are_damage_too(place: Place) -> None:
+    chosen = suite("none", "gray")
+    run(chosen, place, runtime=RUNTIME)
+    gathered = place.gathered("small")
+    first, second = gathered.read_bytes().splitlines()
+    gathered.write_bytes(b"\xff\xfe" + first + b"\n" + second + b"\n")
+    said: list[str] = []
+    assert [record["column"] for record in read_records(gathered, said.append)] == ["gray"]
+    assert said == [f"line 1 of {gathered} is damaged: its trial runs again"]
+
+
+def test_a_record_that_another_process_has_just_finished_is_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = suite("none")
+    run(chosen, place, runtime=RUNTIME)
+    before = place.trial(chosen, chosen.trials[0]).stat()
+    # it looked before the other one was done
+    monkeypatch.setattr(grid_module, "finished", lambda *values: {})
+    run(chosen, place, runtime=RUNTIME)
+    after = place.trial(chosen, chosen.trials[0]).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_trial_that_fails_is_named_and_the_others_go_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +299,60 @@ def test_a_training_that_broke_down_is_repeated_more_gently(
     assert {found["name"] for found in record["flags"]} & {"restarted", "learned-nothing"} == {flag}
 
 
+def test_a_training_whose_loss_becomes_infinite_is_repeated_more_gently(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, rates = fitting.fit, []
+
+    def fit(*values: Any, recipe: Any, **options: Any) -> Any:
+        rates.append(recipe.learning_rate)
+        if recipe.learning_rate > highest:
+            raise TrainingDivergedError("the loss became nan")
+        return real(*values, recipe=recipe, **options)
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    highest = RECIPE.learning_rate / 2
+    record = trial().run(RUNTIME)
+    assert rates == [RECIPE.learning_rate, RECIPE.learning_rate / 2]
+    assert "restarted" in {flag["name"] for flag in record["flags"]}
+    highest = 0
+    rates.clear()
+    with pytest.raises(TrainingDivergedError):
+        trial().run(RUNTIME)
+    assert len(rates) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes."), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_every_way_of_saying_that_memory_ran_out_is_understood(error: Exception, full: bool) -> None:
+    assert fitting.out_of_memory(error) is full
+
+
+def test_a_trial_too_large_for_memory_is_named_and_the_others_go_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fitting.fit
+
+    def fit(*values: Any, recipe: Any, **options: Any) -> Any:
+        if recipe.epochs == 1:
+            raise MemoryError
+        return real(*values, recipe=recipe, **options)
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    chosen = Suite(name="small", trials=(trial(recipe=replace(RECIPE, epochs=1)), trial()))
+    said: list[str] = []
+    assert len(run(chosen, place, runtime=RUNTIME, say=said.append)) == 1
+    assert said == [f"x, none, seed 0: {grid_module.TOO_LARGE}"]
+
+
 def test_test_images_among_the_training_images_are_flagged(monkeypatch: pytest.MonkeyPatch) -> None:
     real = trial_module._data
     monkeypatch.setattr(trial_module, "_data", lambda name, split, count: real(name, "test", count))
@@ -308,6 +385,7 @@ def test_only_who_has_clean_images_is_given_any(place: Place) -> None:
     assert mixed["data"]["train"] == 80
     assert part["data"]["train"] == 20
     refitted = trial(poison=POISON, countermeasure="dfr:40").run(RUNTIME)
+    assert [each["with_clean"] for each in (mixed, part, refitted, protected)] == [True, True, True, False]
     assert refitted["data"]["hash"] == protected["data"]["hash"]
     assert refitted["curve"][-1]["finished"]
     assert refitted["curve"][:2] == protected["curve"]

@@ -29,6 +29,7 @@ COMMON: dict[str, Any] = {
     "seed": 7,
     "notes": {"licence": "CC0"},
 }
+ANY: dict[str, Any] = {**COMMON, "scope": "sample-wise", "index": Network.ANY}
 
 
 def images(count: int = 7, channels: int = 3) -> ImageSet:
@@ -62,12 +63,20 @@ def network() -> Network:
     generator = np.random.default_rng(5)
     shapes = {"first": (4, 3), "second": (6, 4), "third": (4, 10), "fourth": (3, 4)}
     weights = {name: generator.normal(0, 0.5, (1, *shape, 3, 3)).astype(np.float32) for name, shape in shapes.items()}
-    return Network(epsilon=8, **weights, **{**COMMON, "scope": "sample-wise", "index": Network.ANY})
+    return Network(epsilon=8, **weights, **ANY)
+
+
+def own_networks() -> Network:
+    """One for each class."""
+    one, other = network(), network()
+    weights = {name: np.concatenate([array, -array, 2 * array]) for name, array in one.arrays().items()}
+    return replace(other, **weights, scope="class-wise", index=COMMON["index"])
 
 
 def every_kind() -> list[Stored]:
     return [
         network(),
+        own_networks(),
         added(),
         overwrite(),
         Filter(kernels=kernels(), **COMMON),
@@ -113,15 +122,28 @@ def test_a_filter_of_a_single_one_only_stretches_the_brightness() -> None:
 
 def test_a_network_gives_each_image_its_own_noise_whoever_is_beside_it() -> None:
     made, data = network(), images()
-    levels = made.levels(data.pixels)
-    assert np.abs(levels).max() <= 8
-    assert (levels.min(), levels.max()) != (0, 0)
+    whole = made.apply(data).pixels
+    moved = whole.astype(int) - data.pixels
+    assert (moved.min(), moved.max()) == (-8, 8)
     for row in range(len(data)):
-        assert (made.levels(data.pixels[row : row + 1])[0] == levels[row]).all()
-    moved = made.apply(data).pixels.astype(int) - data.pixels
-    assert np.abs(moved).max() <= 8
+        assert (made.apply(data.subset([row])).pixels[0] == whole[row]).all()
+    relabelled = replace(data, labels=np.zeros_like(data.labels))
+    assert (made.apply(relabelled).pixels == whole).all(), "no label is read"
     with pytest.raises(ValueError, match="3 channels, these have 1"):
         made.apply(images(channels=1))
+
+
+def test_networks_of_classes_are_found_by_name() -> None:
+    made, data = own_networks(), images()
+    first = Network(**{name: array[:1] for name, array in made.arrays().items()}, epsilon=8, **ANY)
+    ant = np.flatnonzero(data.labels == 0)
+    other = data.subset(ant[::-1])
+    assert (made.apply(other).pixels == first.apply(other).pixels).all()
+    renamed = replace(data, classes=("cat", "bee", "ant"), labels=2 - data.labels)
+    assert (made.apply(renamed).pixels == made.apply(data).pixels).all()
+    assert (made.apply(data).pixels != first.apply(data).pixels).any()
+    with pytest.raises(KeyError, match="such as 'dog'"):
+        made.apply(replace(data, classes=("dog", "bee", "cat")))
 
 
 def test_a_chain_applies_its_parts_in_order() -> None:

@@ -37,7 +37,8 @@ def test_rows_are_sorted_by_the_worst_case_and_say_what_breaks_them() -> None:
     assert em[:6] == ["em", "`error-min`", "class-wise", "linf 8", "labels, images", "8"]
     assert em[7:9] == ["3", "94.0 (95.0) blur:1"], "who has clean images does not count"
     assert em[9:] == ["none", "jpeg:10; blur:1"]
-    assert "* `never-run`: not yet" in page
+    assert "| `never-run` | sample-wise | linf | nothing | not yet |" in page
+    assert "crafting for 20 images" in page
 
 
 def test_nothing_to_show_is_an_error() -> None:

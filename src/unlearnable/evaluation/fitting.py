@@ -8,7 +8,7 @@ import torch
 from unlearnable._runtime import Runtime
 from unlearnable.evaluation.metrics import chance, learned_nothing
 from unlearnable.imageset import ImageSet
-from unlearnable.training.fit import Epoch, History, Hooks, fit
+from unlearnable.training.fit import Epoch, History, Hooks, TrainingDivergedError, fit
 from unlearnable.training.recipes import Recipe
 
 RETRIES = 2
@@ -29,12 +29,15 @@ def fitted(
     """Train; where memory runs out, with half the batch; where nothing was learned, with half the learning rate.
 
     Half the batch takes half the learning rate with it; below `SMALLEST_BATCH` the error is raised. A training that
-    learned nothing of the training images themselves broke down: it would look like perfect protection, and an
-    exploiter who sees it would lower the rate too.
+    learned nothing of the training images themselves, or whose loss became infinite, broke down: it would look like
+    perfect protection, and an exploiter who sees it would lower the rate too.
 
     Returns:
         Of the trainings, `RETRIES` more than one at most, the one that an exploiter would keep, with the highest test
         accuracy of any epoch: its recipe and its history.
+
+    Raises:
+        TrainingDivergedError: the loss became infinite each time.
     """
 
     def once(recipe: Recipe) -> History:
@@ -49,23 +52,34 @@ def fitted(
         )
 
     tried: list[tuple[Recipe, History]] = []
-    for again in range(RETRIES + 1):
-        if again:
-            recipe = replace(recipe, learning_rate=recipe.learning_rate / 2)
-        while True:
-            try:
-                history = once(recipe)
-            except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error) or recipe.batch_size // 2 < SMALLEST_BATCH:
-                    raise
-            else:
-                break
+    left = RETRIES
+    while True:
+        try:
+            history = once(recipe)
+        except TrainingDivergedError:
+            if not left and not tried:
+                raise
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error) or recipe.batch_size // 2 < SMALLEST_BATCH:
+                raise
             recipe = replace(recipe, batch_size=recipe.batch_size // 2, learning_rate=recipe.learning_rate / 2)
-        tried.append((recipe, history))
-        if not learned_nothing(history.last.train_acc, chance(train.labels)):
+            continue
+        else:
+            tried.append((recipe, history))
+            if not learned_nothing(history.last.train_acc, chance(train.labels)):
+                break
+        if not left:
             break
+        left -= 1
+        recipe = replace(recipe, learning_rate=recipe.learning_rate / 2)
     return max(tried, key=lambda each: max(max(epoch.test_accs.values()) for epoch in each[1].epochs))
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+SAY_OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "alloc_failed", "bad_alloc")
+"""How the back-ends of torch say it: CUDA and MPS, Linux, Windows, cuBLAS and cuDNN, C++."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that memory ran out, which not every back-end of torch says by its type."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in said for words in SAY_OUT_OF_MEMORY)

@@ -13,10 +13,13 @@ import torch
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import Parameters, Progress, Report, silent
+from unlearnable.evaluation.fitting import out_of_memory
 from unlearnable.evaluation.store import claimed, write_json
 from unlearnable.evaluation.trial import Trial
 
 POLL_SECONDS = 1.0
+
+TOO_LARGE = "memory ran out even with the smallest batch; close other programs, or take fewer --jobs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +120,8 @@ def run(
         raise ValueError(f"jobs must be at least 1; got {jobs!r}")
     done = finished(suite, place, say) if resume else {}
     waiting = [trial for trial in suite.trials if trial.key not in done]
-    for trial in waiting:  # a damaged or unwanted record must not count as done
-        place.trial(suite, trial).unlink(missing_ok=True)
+    for trial in waiting:
+        _discard(place.trial(suite, trial), whole_too=not resume)
     report(Progress(done=len(done), total=len(suite.trials), note=f"{len(waiting)} trials to run"))
     if jobs == 1 or len(waiting) < 2:
         _work(suite, waiting, place, runtime, report, say, len(done))
@@ -154,7 +157,7 @@ def read_records(path: Path, complain: Callable[[str], None] = lambda text: None
         FileNotFoundError: there is no such file.
     """
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             record = json.loads(line)
             record["key"], record["best"]
@@ -173,6 +176,14 @@ def _read(path: Path, complain: Callable[[str], None]) -> Parameters | None:
         pass
     complain(f"{path} is damaged: its trial runs again")
     return None
+
+
+def _discard(path: Path, *, whole_too: bool) -> None:
+    """Remove a damaged record, or any, so that it does not count as done; one that another process holds is left."""
+    if path.is_file():
+        with claimed(path.with_suffix(".lock")) as ours:
+            if ours and (whole_too or _read(path, _silently) is None):
+                path.unlink(missing_ok=True)
 
 
 def _work(
@@ -209,8 +220,9 @@ def _work(
                 continue
             try:
                 record = trial.run(runtime, noises=place.noises)
-            except (ValueError, OSError, RuntimeError, ImportError) as error:
-                path.with_suffix(".failed").write_text(" ".join(str(error).split()), encoding="utf-8")
+            except (ValueError, OSError, RuntimeError, ImportError, MemoryError) as error:
+                said = TOO_LARGE if out_of_memory(error) else " ".join(str(error).split())
+                path.with_suffix(".failed").write_text(said, encoding="utf-8")
                 continue
             write_json(path, record)
             path.with_suffix(".failed").unlink(missing_ok=True)

@@ -159,6 +159,7 @@ class Trial:
             "trained_by": asdict(recipe),
             **numbers(history),
             "treated": made.treats_test,
+            "with_clean": isinstance(made, WithClean),
             "wall_seconds": round(time.perf_counter() - started, 1),
             "hardware": hardware(runtime.device),
             "versions": versions(),

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int
 
 from unlearnable._scratch import scratch
 from unlearnable._types import Levels, Parameters, Pixels
 from unlearnable.budget import parts
-from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
+from unlearnable.perturbation._stored import Arrays, ImagesT, Keyed, Stored
 from unlearnable.perturbation.additive import add_levels
 
-Weights = Float32[np.ndarray, "1 _ _ 3 3"]
+Weights = Float32[np.ndarray, "k _ _ 3 3"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -22,10 +22,11 @@ class Network(Stored):
 
     h = relu(W_1 * x), l = relu(W_2 * pool(h)), m = relu(W_3 * [h, up(l)]), G = W_4 * m; x in [-1/2, 1/2], edges
     repeated, pool the mean of 2x2, up its repetition. Works on any size and on images that were not there when it was
-    made; it reads no label and no key.
+    made; it reads no key. Class-wise, each class has a network of its own; sample-wise, one is for all images and no
+    label is read.
 
     Args:
-        first, second, third, fourth: W_1 to W_4, [1 out in 3 3] float32.
+        first, second, third, fourth: W_1 to W_4, [k out in 3 3] float32, a row for each class or one for all.
         epsilon: ε in whole levels.
 
     Raises:
@@ -34,7 +35,7 @@ class Network(Stored):
 
     kind: ClassVar[str] = "network"
     ANY: ClassVar[tuple[str, ...]] = ("any image",)
-    """The index of every network: its one row is for all images."""
+    """The index of a network whose one row is for all images."""
 
     first: Weights
     second: Weights
@@ -66,40 +67,45 @@ class Network(Stored):
         """Return ε."""
         return {"epsilon": self.epsilon}
 
-    def levels(self, pixels: Pixels) -> Levels:
-        """Return δ of each image."""
-        made = scratch(pixels.shape, np.int8)
-        for rows in self._parts(pixels):
-            made[rows] = self._levels(pixels[rows])
-        return made
+    def where(self, data: Keyed) -> Int[np.ndarray, " n"]:
+        """Find the row of each image.
+
+        Raises:
+            KeyError: a class has none.
+        """
+        return np.zeros(len(data.labels), dtype=np.int64) if self.index == self.ANY else super().where(data)
 
     def apply(self, data: ImagesT) -> ImagesT:
         """Return `data` with each image's own δ.
 
         Raises:
             ValueError: the images have another number of channels.
+            KeyError: a class has no network.
         """
         if data.pixels.shape[1] != self.first.shape[2]:
             raise ValueError(
                 f"this network is for images of {self.first.shape[2]} channels, these have {data.pixels.shape[1]}"
             )
+        member = self.where(data)
         made = scratch(data.pixels.shape, np.uint8)
-        for rows in self._parts(data.pixels):
-            made[rows] = add_levels(data.pixels[rows], self._levels(data.pixels[rows]))
+        for row in np.unique(member).tolist():
+            places = np.flatnonzero(member == row)
+            for part in self._parts(len(places), data.pixels.shape):
+                pixels = data.pixels[places[part]]
+                made[places[part]] = add_levels(pixels, self._levels(pixels, row))
         return data.with_pixels(made)
 
-    def _parts(self, pixels: Pixels) -> Iterator[slice]:
+    def _parts(self, count: int, shape: tuple[int, ...]) -> Iterator[slice]:
         """Cut images by the values of the largest product: the windows of all channels of its widest layer."""
-        count, _, height, width = pixels.shape
         widest = max(array[0, 0].size for array in self.arrays().values())
-        return parts((count, widest, height, width))
+        return parts((count, widest, *shape[2:]))
 
-    def _levels(self, pixels: Pixels) -> Levels:
+    def _levels(self, pixels: Pixels, row: int) -> Levels:
         images = pixels.astype(np.float32) / 255 - 0.5
-        full = np.maximum(_convolved(images, self.first[0]), 0)
-        low = np.maximum(_convolved(_pooled(full), self.second[0]), 0)
+        full = np.maximum(_convolved(images, self.first[row]), 0)
+        low = np.maximum(_convolved(_pooled(full), self.second[row]), 0)
         joined = np.concatenate([full, _repeated(low, full.shape[2:])], axis=1)
-        last = _convolved(np.maximum(_convolved(joined, self.third[0]), 0), self.fourth[0])
+        last = _convolved(np.maximum(_convolved(joined, self.third[row]), 0), self.fourth[row])
         return np.rint(self.epsilon * np.tanh(last)).astype(np.int8)
 
 

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from unlearnable._types import Scope
+from unlearnable._runtime import Runtime
+from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Network
 from unlearnable.poisons._base import Poison
+from unlearnable.poisons._generator import Generator
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generative(Poison[Network]):
-    """A generator of noise: a new image is protected by one pass through it, with no search and no label.
+    """A generator of noise: a new image is protected by one pass through it, with no search.
+
+    Class-wise it has a last layer for each class, so the noise of an image depends on the image and on its class;
+    sample-wise it is told the image alone.
 
     Args:
         epsilon: ε in whole levels.
@@ -23,10 +28,8 @@ class Generative(Poison[Network]):
         ValueError: a setting is out of range.
     """
 
-    scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
 
-    scope: Scope = "sample-wise"
     epsilon: int = 8
     surrogate: str = "fast-small"
     learning_rate: float = 1e-3
@@ -41,6 +44,11 @@ class Generative(Poison[Network]):
             raise ValueError(f"batch_size must be at least 2; got {self.batch_size!r}")
         if not min(self.learning_rate, self.ceiling) > 0:
             raise ValueError("learning_rate and ceiling must be positive")
+
+    def fresh(self, data: ImageSet, runtime: Runtime) -> Generator:
+        """Return an untrained generator for these images."""
+        rows = len(data.classes) if self.scope == "class-wise" else 1
+        return runtime.to(Generator(data.pixels.shape[1], float(self.epsilon), rows))
 
     @classmethod
     def bound(cls) -> str:

@@ -16,7 +16,7 @@ from unlearnable.poisons._bilevel import Batches, noise_store, perturbed
 from unlearnable.poisons._checkpoint import Checkpoint, State, restore_weights, weights
 from unlearnable.poisons._views import moved
 from unlearnable.training import recipe
-from unlearnable.training.fit import _optimiser, _train_epoch, build, cross_entropy, seeded
+from unlearnable.training.fit import build, cross_entropy, seeded, sgd, train_epoch
 from unlearnable.training.loader import Loader, to_unit
 from unlearnable.training.memory import keep_memory
 from unlearnable.training.pgd import adversarial, room, sign_steps
@@ -102,7 +102,7 @@ def trained(
             return build(architecture, loader.images, len(data.classes), runtime, size=training.image_size)
 
         model = fresh()
-        optimiser = _optimiser(model, training)
+        optimiser = sgd(model, training)
         kept: list[nn.Module] = []
 
         def state() -> State:
@@ -114,7 +114,7 @@ def trained(
             kept = [fresh().eval() for epoch in wanted if epoch <= begun]
             state().load()
         for epoch in range(begun + 1, epochs + 1):
-            _train_epoch(model, optimiser, loader, training, runtime, epoch, hooks)
+            train_epoch(model, optimiser, loader, training, runtime, epoch, hooks)
             if epoch in wanted:
                 kept.append(copy.deepcopy(model).eval())
             report(Progress(done=epoch, total=epochs, note=f"training {architecture}"))

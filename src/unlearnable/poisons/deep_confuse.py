@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, Report
@@ -16,7 +16,6 @@ from unlearnable.poisons._base import Origin
 from unlearnable.poisons._bilevel import Batches, model_step, surrogate_optimiser
 from unlearnable.poisons._checkpoint import State
 from unlearnable.poisons._generative import Generative
-from unlearnable.poisons._generator import Generator
 from unlearnable.training import TrainingDivergedError
 from unlearnable.training.fit import build
 from unlearnable.training.loader import to_unit
@@ -70,7 +69,7 @@ class DeepConfuse(Generative):
         keep_memory()
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
-        generator = runtime.to(Generator(images.shape[1], float(self.epsilon)))
+        generator = self.fresh(data, runtime)
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         state = State(self.checkpoint(data, runtime), [generator], generators={"batches": batches.generator})
         saved, begun = state.load(), 0
@@ -85,7 +84,8 @@ class DeepConfuse(Generative):
             for turn in range(self.path):
                 rows, others = batches.next().to(runtime.device), batches.next().to(runtime.device)
                 clean = to_unit(images[rows])
-                hurt = self._after_a_step(model, _with(taught, clean), labels[rows], images[others], labels[others])
+                noisy = _with(taught, clean, labels[rows])
+                hurt = self._after_a_step(model, noisy, labels[rows], images[others], labels[others])
                 if not torch.isfinite(hurt):
                     raise TrainingDivergedError("the generator diverged; lower learning_rate or virtual_rate")
                 adam.zero_grad(set_to_none=True)
@@ -95,7 +95,7 @@ class DeepConfuse(Generative):
                     parameter.grad = slope
                 adam.step()
                 with torch.no_grad():
-                    noisy = _with(generator, clean)
+                    noisy = _with(generator, clean, labels[rows])
                 model_step(model, optimiser, noisy, labels[rows], runtime)
                 done = number * self.path + turn + 1
                 report(Progress(done=done, total=self.rounds * self.path, note=f"clean loss {hurt.item():.2f}"))
@@ -104,7 +104,7 @@ class DeepConfuse(Generative):
         return generator.stored(origin)
 
     def _after_a_step(
-        self, model: torch.nn.Module, noisy: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor
+        self, model: nn.Module, noisy: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor
     ) -> Tensor:
         """Return the loss of clean images after one step of learning from noisy ones, with gradients to the noise."""
         model.train()
@@ -119,5 +119,5 @@ class DeepConfuse(Generative):
         return F.cross_entropy(logits, other_labels, reduction="none").clamp(max=self.ceiling).mean()
 
 
-def _with(generator: Generator, images: Tensor) -> Tensor:
-    return (images + generator(images) / 255).clamp(0, 1).contiguous(memory_format=torch.channels_last)
+def _with(generator: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    return (images + generator(images, labels) / 255).clamp(0, 1).contiguous(memory_format=torch.channels_last)

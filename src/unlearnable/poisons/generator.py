@@ -16,7 +16,6 @@ from unlearnable.poisons._base import Origin
 from unlearnable.poisons._bilevel import GRADIENT_CLIP, Batches
 from unlearnable.poisons._checkpoint import State
 from unlearnable.poisons._generative import Generative
-from unlearnable.poisons._generator import Generator
 from unlearnable.training import TrainingDivergedError
 from unlearnable.training.fit import build
 from unlearnable.training.loader import to_unit
@@ -78,7 +77,7 @@ class GeneratorNoise(Generative):
         keep_memory()
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
-        leader = runtime.to(Generator(images.shape[1], float(self.epsilon)))
+        leader = self.fresh(data, runtime)
         follower = build(self.surrogate, images, len(data.classes), runtime).train()
         theta: dict[str, Tensor] = {name: each for name, each in follower.named_parameters() if each.requires_grad}
         adam = torch.optim.Adam(leader.parameters(), lr=self.learning_rate)
@@ -99,7 +98,7 @@ class GeneratorNoise(Generative):
             rows = batches.next().to(runtime.device)
             clean, own = to_unit(images[rows]), labels[rows]
             with torch.no_grad():
-                noisy = (clean + leader(clean) / 255).clamp(0, 1)
+                noisy = (clean + leader(clean, own) / 255).clamp(0, 1)
             ahead = {name: each.detach().requires_grad_() for name, each in theta.items()}
             for _ in range(self.inner):
                 slopes = _clipped(torch.autograd.grad(loss(ahead, noisy, own).mean(), list(ahead.values())))
@@ -108,7 +107,7 @@ class GeneratorNoise(Generative):
                     for (name, each), slope in zip(ahead.items(), slopes, strict=True)
                 }
             everything = [*leader.parameters(), *theta.values()]
-            made = (clean + leader(clean) / 255).clamp(0, 1)
+            made = (clean + leader(clean, own) / 255).clamp(0, 1)
             learned = loss(theta, made, own).mean()
             gap = learned - loss({name: each.detach() for name, each in ahead.items()}, made, own).mean()
             hurt = -loss(theta, clean, own).clamp(max=self.ceiling).mean()

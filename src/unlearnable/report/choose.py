@@ -16,7 +16,8 @@ OPENING = (
     "Held: at most a quarter of what clean images teach under the same countermeasure was learned, at the best epoch; "
     "failed: more than 60 %; weakened is between. The worst case is over the countermeasures that were run: a row with "
     "few of them says less than its place in the table (all numbers: [leaderboard.md](leaderboard.md)). Seconds are of "
-    "the fastest machine and moment: a processor without bfloat16 takes several times as long."
+    "crafting for {images} images, on the fastest machine and at the fastest moment: a processor without bfloat16 "
+    "takes several times as long. Most of it is proportional to the images."
 )
 
 
@@ -51,7 +52,8 @@ def choose(records: Sequence[Parameters], facts: Mapping[str, Facts]) -> str:
     rows = sorted(cells.protected, key=lambda row: _worst(cells, row).best.mean)
     lines = [_line(cells, row, facts) for row in rows]
     seen = {cell.records[0]["poison"]["method"] for row in rows for cell in cells.of_row(row)[:1]}
-    rest = [f"* `{name}`: {fact.summary}" for name, fact in facts.items() if name not in seen]
+    rest = [_unmeasured(name, fact) for name, fact in facts.items() if name not in seen]
+    sizes = sorted({record["data"]["train"] for record in records})
     head = [
         "poison",
         "method",
@@ -65,9 +67,12 @@ def choose(records: Sequence[Parameters], facts: Mapping[str, Facts]) -> str:
         "held against",
         "failed against",
     ]
-    text = f"# Choose a poison\n\n{OPENING}\n\n{md_table(head, lines)}"
+    opening = OPENING.format(images=" or ".join(f"{size:,}" for size in sizes))
+    text = f"# Choose a poison\n\n{opening}\n\n{md_table(head, lines, names=5)}"
     if rest:
-        text += "\n## Not measured here yet\n\n" + "\n".join(rest) + "\n"
+        text += "\n## Not measured here yet\n\n" + md_table(
+            ["method", "scope", "bound", "needs", "what it does"], rest, names=5
+        )
     return text
 
 
@@ -98,6 +103,11 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
         _listed([name for name, found in judged.items() if found == "held"]),
         _listed(failed[::-1]),
     ]
+
+
+def _unmeasured(name: str, fact: Facts) -> list[str]:
+    needs = _needs(fact, fact.scopes[-1])
+    return [f"`{name}`", " or ".join(fact.scopes), fact.bound, needs, md(fact.summary)]
 
 
 def _needs(fact: Facts, scope: str) -> str:

@@ -10,7 +10,7 @@ from unlearnable._types import Parameters
 from unlearnable.evaluation.metrics import LEAST_TO_LEARN, learned
 
 WITH_CLEAN = ("clean-mix", "clean-part", "detector", "dfr")
-"""Countermeasures of an exploiter who also has clean images: shown and marked, never the worst case."""
+"""Countermeasures of an exploiter who also has clean images, for records from before they said so."""
 
 MARK = "†"
 """What marks their columns."""
@@ -115,7 +115,7 @@ class Matrix:
     @cached_property
     def with_clean(self) -> frozenset[str]:
         """The columns whose exploiter also has clean images."""
-        found = (cell for cell in self.cells.values() if uses_clean(cell.records[0]["countermeasure"]))
+        found = (cell for cell in self.cells.values() if uses_clean(cell.records[0]))
         return frozenset(cell.column for cell in found)
 
     @cached_property
@@ -187,9 +187,10 @@ def matrix(records: Sequence[Parameters]) -> Matrix:
     )
 
 
-def uses_clean(countermeasure: str) -> bool:
-    """Tell whether a countermeasure, as `clean-mix:0.2`, is given clean images."""
-    return countermeasure.partition(":")[0] in WITH_CLEAN
+def uses_clean(record: Parameters) -> bool:
+    """Tell whether the exploiter of a record is given clean images: shown and marked, never the worst case."""
+    told: bool = record.get("with_clean", record["countermeasure"].partition(":")[0] in WITH_CLEAN)
+    return told
 
 
 def chance_of(record: Parameters) -> float:

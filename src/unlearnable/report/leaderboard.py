@@ -97,7 +97,7 @@ class Board:
         worst = self.cells.worst(row)
         ceiling = self.cells.ceiling(worst.column) if worst else None
         told = sorted(published_for(mine[0]), key=lambda each: -each.accuracy)
-        without_clean = [each for each in told if not uses_clean(each.countermeasure)]
+        without_clean = [each for each in told if not uses_clean({"countermeasure": each.countermeasure})]
         return Standing(
             row=row,
             plain=self.cells.cell(row, self.cells.plain) if self.cells.plain else None,

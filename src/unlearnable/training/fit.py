@@ -1,5 +1,6 @@
 """The only training loop."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -129,11 +130,11 @@ def fit(
         model = build(recipe.architecture, loader.images, len(train.classes), runtime, size=recipe.image_size)
         if countermeasure is not None:
             model = countermeasure.network(model, loader.images, train.labels, runtime)
-        optimiser = _optimiser(model, recipe)
+        optimiser = sgd(model, recipe)
         epochs: list[Epoch] = []
         for number in range(1, recipe.epochs + 1):
             started = time.perf_counter()
-            loss, accuracy = _train_epoch(model, optimiser, loader, recipe, runtime, number, countermeasure)
+            loss, accuracy = train_epoch(model, optimiser, loader, recipe, runtime, number, countermeasure)
             seconds = time.perf_counter() - started
             confusions = {
                 name: evaluate(model, images, labels, loader.classes, runtime)
@@ -199,7 +200,7 @@ def cross_entropy(
     return F.cross_entropy(model(images).float(), targets)
 
 
-def _train_epoch(
+def train_epoch(
     model: nn.Module,
     optimiser: torch.optim.SGD,
     loader: Loader,
@@ -208,10 +209,15 @@ def _train_epoch(
     number: int,
     countermeasure: Hooks | None,
 ) -> tuple[float, float]:
+    """Train for one epoch, `number` from 1; return its mean loss and its accuracy in percent, on batches as trained.
+
+    Raises:
+        TrainingDivergedError: the loss is not finite.
+    """
     model.train()
     criterion = cross_entropy if countermeasure is None else countermeasure.loss
     steps = recipe.epochs * loader.batches
-    total, right, seen = 0.0, 0, 0
+    losses, right, sizes = list[Tensor](), list[Tensor](), list[int]()  # read once at the end: no step waits for a GPU
     logits: list[Tensor] = []
     watch = model.register_forward_hook(lambda module, inputs, output: logits.append(output.detach()))
     try:
@@ -222,23 +228,26 @@ def _train_epoch(
             targets = _weights(labels, loader.classes, recipe.label_smoothing)
             with runtime.autocast():
                 loss = criterion(model, images, targets)
-            if not torch.isfinite(loss):
-                raise TrainingDivergedError(
-                    f"the loss became {loss.item()} in epoch {number} of recipe {recipe.name!r}; "
-                    f"lower its learning_rate ({recipe.learning_rate:g}) or set gradient_clip"
-                )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.gradient_clip is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
             optimiser.step()
-            total += loss.item() * len(images)
-            right += int((logits[-1].argmax(1) == targets.argmax(1)).sum())
-            seen += len(images)
+            losses.append(loss.detach())
+            right.append((logits[-1].argmax(1) == targets.argmax(1)).sum())
+            sizes.append(len(images))
             logits.clear()
     finally:
         watch.remove()
-    return total / seen, 100 * right / seen
+    values = torch.stack(losses).tolist()
+    broken = [value for value in values if not math.isfinite(value)]
+    if broken:
+        raise TrainingDivergedError(
+            f"the loss became {broken[0]} in epoch {number} of recipe {recipe.name!r}; "
+            f"lower its learning_rate ({recipe.learning_rate:g}) or set gradient_clip"
+        )
+    total = sum(value * size for value, size in zip(values, sizes, strict=True))
+    return total / sum(sizes), 100 * int(torch.stack(right).sum()) / sum(sizes)
 
 
 def _weights(labels: Tensor, classes: int, smoothing: float) -> Float[Tensor, "n k"]:
@@ -246,7 +255,8 @@ def _weights(labels: Tensor, classes: int, smoothing: float) -> Float[Tensor, "n
     return weights * (1 - smoothing) + smoothing / classes
 
 
-def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """Return the optimiser of a recipe; biases of batch norm take steps of their own size and no more decay for it."""
     norms = {
         id(module.bias) for module in model.modules() if isinstance(module, nn.BatchNorm2d) and module.bias is not None
     }

@@ -255,7 +255,7 @@ def _hold(path: Path) -> None:
         time.sleep(60)
 
 
-def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_halves_the_batch_and_says_so(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     real, batches = fitting.fit, []
 
     def fit(*values: Any, recipe: Any, **options: Any) -> Any:
@@ -265,7 +265,9 @@ def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch: pytest.MonkeyPa
         return real(*values, recipe=recipe, **options)
 
     monkeypatch.setattr(fitting, "fit", fit)
-    record = trial().run(RUNTIME)
+    said: list[str] = []
+    (record,) = run(suite("none"), place, runtime=RUNTIME, say=said.append)
+    assert any("Memory ran out" in text for text in said)
     assert batches == [64, 32, 16]
     assert record["trained_by"]["batch_size"] == 16
     assert record["trained_by"]["learning_rate"] == RECIPE.learning_rate / 4
@@ -297,6 +299,16 @@ def test_a_training_that_broke_down_is_repeated_more_gently(
     assert rates == [RECIPE.learning_rate / 2**number for number in range(min(broken + 1, 3))]
     assert record["trained_by"]["learning_rate"] == rates[-1]
     assert {found["name"] for found in record["flags"]} & {"restarted", "learned-nothing"} == {flag}
+
+
+def test_a_strength_that_changes_nothing_is_flagged_and_said(place: Place) -> None:
+    said: list[str] = []
+    records = run(suite("blur:0.1", "blur:1"), place, runtime=RUNTIME, say=said.append)
+    names = [[flag["name"] for flag in record["flags"]] for record in records]
+    assert ["no-effect" in each for each in names] == [True, False]
+    assert said == [
+        "x, blur:0.1, seed 0: At this strength blur:0.1 changes no pixel of these images: this is plain training."
+    ]
 
 
 def test_a_training_whose_loss_becomes_infinite_is_repeated_more_gently(monkeypatch: pytest.MonkeyPatch) -> None:

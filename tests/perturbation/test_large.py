@@ -7,7 +7,7 @@ import pytest
 
 from unlearnable import _scratch, budget
 from unlearnable.imageset import ImageSet
-from unlearnable.perturbation import Filter, Network, Stored
+from unlearnable.perturbation import Filter, Network, Overwrite, Stored
 
 
 def images(count: int, side: int) -> ImageSet:
@@ -31,10 +31,22 @@ def kernels() -> Filter:
     return Filter(kernels=drawn, scope="class-wise", index=("ant", "bee"), method="test", seed=0)
 
 
-@pytest.mark.parametrize("made", [network(), kernels()], ids=["network", "filter"])
+def overwritten(side: int) -> Overwrite:
+    mask = np.zeros((2, side, side), np.bool_)
+    mask[0, 3, 4], mask[1, 5, 1] = True, True
+    values = np.where(mask[:, None], np.uint8(200), np.uint8(0)).repeat(3, axis=1)
+    return Overwrite(
+        values=values, mask=mask, pixels=1, scope="class-wise", index=("ant", "bee"), method="test", seed=0
+    )
+
+
+@pytest.mark.parametrize("made", [network(), kernels(), None], ids=["network", "filter", "overwrite"])
 @pytest.mark.parametrize(("count", "side"), [(160, 16), (40, 32), (10, 64)])
-def test_applying_takes_a_part_at_a_time(made: Stored, count: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_applying_takes_a_part_at_a_time(
+    made: Stored | None, count: int, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = images(count, side)
+    made = overwritten(side) if made is None else made
     expected = made.apply(data).pixels
     monkeypatch.setattr(budget, "PART_VALUES", 50_000)
     monkeypatch.setattr(_scratch, "IN_MEMORY", 0)

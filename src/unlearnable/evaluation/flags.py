@@ -89,7 +89,9 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
     return tuple(flags)
 
 
-def trial_flags(record: Parameters, *, shared: int, halved: bool, restarted: bool, nothing: bool) -> tuple[Flag, ...]:
+def trial_flags(
+    record: Parameters, *, shared: int, halved: bool, restarted: bool, nothing: bool, idle: bool
+) -> tuple[Flag, ...]:
     """Look for weaknesses that one trial shows by itself.
 
     Args:
@@ -98,6 +100,7 @@ def trial_flags(record: Parameters, *, shared: int, halved: bool, restarted: boo
         halved: the batch did not fit into memory.
         restarted: training learned nothing at first and was repeated with a lower learning rate.
         nothing: it learned nothing then either.
+        idle: the countermeasure left test images as they were, where it is one that treats them.
     """
     flags = []
     if nothing:
@@ -134,6 +137,14 @@ def trial_flags(record: Parameters, *, shared: int, halved: bool, restarted: boo
         )
     if halved:
         flags.append(batch_flag(record["trained_by"]))
+    if idle:
+        flags.append(
+            Flag(
+                name="no-effect",
+                sentence=f"At this strength {record['column']} changes no pixel of these images: this is plain "
+                "training.",
+            )
+        )
     return tuple(flags)
 
 

@@ -111,7 +111,8 @@ def run(
         jobs: processes, each with its share of the cores.
         resume: keep the records there are; False runs every trial again.
         report: trials done of all.
-        say: is told of damaged files, and of trials that failed with one sentence each; the others go on.
+        say: is told of damaged files, of trials that failed with one sentence each (the others go on), and of what a
+            trial accuses itself of, such as a batch that did not fit into memory.
 
     Raises:
         ValueError: fewer than one job.
@@ -128,9 +129,15 @@ def run(
     else:
         _share(suite, waiting, place, runtime, jobs, report)
     for trial in waiting:
+        name = f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}"
         failed = place.trial(suite, trial).with_suffix(".failed")
         if failed.is_file() and not place.trial(suite, trial).is_file():
-            say(f"{trial.row}, {trial.column or trial.countermeasure}, seed {trial.seed}: {failed.read_text()}")
+            say(f"{name}: {failed.read_text()}")
+            continue
+        record = _read(place.trial(suite, trial), _silently)
+        for flag in record.get("flags", ()) if record else ():
+            if flag["name"] != "undertrained":  # short trainings all are
+                say(f"{name}: {flag['sentence']}")
     return gather(suite, place, say)
 
 

@@ -178,6 +178,7 @@ class Trial:
             halved=halvings > 1,
             restarted=recipe.learning_rate * halvings < 0.9 * asked.learning_rate,
             nothing=learned_nothing(history.last.train_acc, chance(train.labels)),
+            idle=made.treats_test and np.array_equal(tests["treated"].pixels, test.pixels),
         )
         record["flags"] = [asdict(flag) for flag in found]
         return record

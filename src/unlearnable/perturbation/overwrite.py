@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool
 
+from unlearnable._scratch import scratch
 from unlearnable._types import Parameters, Pixels
-from unlearnable.budget import Budget
+from unlearnable.budget import Budget, parts
 from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
 
 
@@ -70,4 +71,8 @@ class Overwrite(Stored):
         """
         self.require_shape(self.values.shape[1:], data)
         rows = self.where(data)
-        return data.with_pixels(np.where(self.mask[rows][:, None], self.values[rows], data.pixels))
+        made = scratch(data.pixels.shape, np.uint8)
+        for part in parts(data.pixels.shape):
+            own = rows[part]
+            made[part] = np.where(self.mask[own][:, None], self.values[own], data.pixels[part])
+        return data.with_pixels(made)

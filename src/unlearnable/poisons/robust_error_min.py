@@ -21,7 +21,9 @@ class RobustErrorMin(Alternating):
 
     Source: Fu, He, Liu, Shen, Tao, Robust Unlearnable Examples, ICLR 2022 (MIT). Sample-wise. The dearest of its kind:
     387 M image gradients of a ResNet-18 for CIFAR-10 there.
-    Differs from the paper: small surrogates in turn and few rounds, one view a step, not the mean of five.
+    Differs from the paper: small surrogates in turn and few rounds, not 5,000 steps of a ResNet-18; one view a step,
+    not the mean of five; 5 steps of PGD, not 10; in a round, 4 steps on δ of 3 ε / 8 from where it is, not 10 of ε / 5
+    from random noise.
 
     Args:
         radius: ρ in levels.

@@ -20,7 +20,8 @@ class StableErrorMin(RobustErrorMin):
 
     Source: Liu, Xu, Chen, Sun, Stable Unlearnable Example, AAAI 2024 (MIT): robust error-min with the inner maximum
     over a replaced by a draw when δ is searched. Sample-wise.
-    Differs from the paper: small surrogates in turn and few rounds, not 5,000 steps of a ResNet-18.
+    Differs from the paper: small surrogates in turn and few rounds, not 5,000 steps of a ResNet-18; one view a step;
+    steps on δ as in `RobustErrorMin`.
 
     Settings are those of `RobustErrorMin`: the radius is that of the draw too, and PGD is only taken when θ is trained.
     """

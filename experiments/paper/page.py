@@ -29,8 +29,8 @@ WORSE = 10.0
 REASONS = {
     "PIL": "images: 50,000 make it what is published",
     "neural tangent": "the kernel of a fully connected network, where the published number is of a convolutional one",
-    "deep-confuse": "not known yet; its generator is as small as that of `generator`",
-    "generator": "its generator is small: the follower learns to fail on clean images, a fresh network does not",
+    "deep-confuse": "its generator is small and cannot see the class of an image; told it (class-wise), it does more",
+    "generator": "its generator is small and cannot see the class of an image; told it (class-wise), it protects",
 }
 """Why a row of the other methods is worse than published, as far as known."""
 

@@ -35,6 +35,9 @@ app.command("unlearnable.cli.app:app", name="app", group=_MINE, help="The same i
 app.command("unlearnable.cli.demo:demo", name="demo", group=_MINE, help="Protect sample photos and prove it, offline.")
 app.command("unlearnable.cli.pack:app", name="pack", group=_PACKS, help="Class-wise noise ready for new photos.")
 app.command("unlearnable.cli.craft:app", name="craft", group=_RESEARCH, help="A perturbation by any published method.")
+app.command(
+    "unlearnable.cli.apply:apply", name="apply", group=_RESEARCH, help="A protected dataset, for any training code."
+)
 app.command("unlearnable.cli.craft:cite", name="cite", group=_RESEARCH, help="BibTeX of methods.")
 app.command("unlearnable.cli.bench:app", name="bench", group=_RESEARCH, help="Poisons against countermeasures.")
 app.command("unlearnable.cli.doctor:doctor", name="doctor", group=_PACKS, help="Device, formats, measured speed.")

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
+from unlearnable.cli._data import Data, PerClass, Size, loaded
 from unlearnable.cli._options import Device, Quiet
 from unlearnable.cli._progress import progress
 from unlearnable.poisons import POISONS
-
-if TYPE_CHECKING:
-    from unlearnable.imageset import ImageSet
 
 SUFFIX = ".safetensors"
 
@@ -26,12 +24,7 @@ for _name in POISONS:
         help=f"{POISONS.entry(_name).summary[0].upper()}{POISONS.entry(_name).summary[1:]}.",
     )
 
-Data = Annotated[
-    str, Parameter(help="A dataset such as cifar10, a folder with a sub-folder per category, or a Parquet file.")
-]
 Written = Annotated[Path, Parameter(name=["--output", "-o"], help="The file to write, .safetensors.")]
-PerClass = Annotated[int | None, Parameter(help="Use the first so many images of each category.")]
-Size = Annotated[int | None, Parameter(help="Side in pixels that a folder's or Parquet file's photos are brought to.")]
 
 
 def __getattr__(name: str) -> Any:
@@ -75,7 +68,7 @@ def _craft(
         raise ValueError(f"--output must end in {SUFFIX}; got {output.name!r}")
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
-    images = _loaded(data, per_class, size)
+    images = loaded(data, per_class, size)
     kept = output.with_name(f".{output.name}.partial")
     runtime = replace(Runtime.auto(device), checkpoint=kept)
     if kept.exists() and not quiet:
@@ -88,30 +81,6 @@ def _craft(
     if not quiet:
         say(f"{made!r} for {len(images)} images in {spoken(time.monotonic() - started)}: {output}")
     return OK
-
-
-def _loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
-    import numpy as np
-
-    from unlearnable.datasets import DATASETS, load
-
-    path = Path(data)
-    options: dict[str, Any] = {} if size is None else {"size": size}
-    if data in DATASETS and data not in ("folder", "parquet"):
-        if size is not None and data != "digits":
-            raise ValueError(f"--size is for folders and Parquet files; {data} has its own")
-        images = load(data, **options)
-    elif path.exists():
-        images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, **options)
-    else:
-        known = [name for name in DATASETS if name not in ("folder", "parquet")]
-        raise ValueError(f"there is no dataset, folder or file {data!r}; datasets: {', '.join(known)}")
-    if per_class is None:
-        return images
-    if per_class < 1:
-        raise ValueError(f"--per-class must be at least 1; got {per_class}")
-    rows = [np.flatnonzero(images.labels == label)[:per_class] for label in range(len(images.classes))]
-    return images.subset(np.sort(np.concatenate(rows)))
 
 
 def cite(

@@ -31,8 +31,13 @@ class DeepConfuse(Generative):
 
     Source: Feng, Cai, Zhou, Learning to Confuse: Generating Training Time Adversarial Data with Auto-Encoder, NeurIPS
     2019 (its code is for academic use; from the equations). Days on a GPU there.
-    Differs from the paper: G is small, so that numpy applies it; a small network; fewer rounds; the loss of clean
-    images is cut at `ceiling`.
+    Differs from the paper: G is small, so that numpy applies it, and told the class by default; a small network; fewer
+    rounds; the loss of clean images is cut at `ceiling`.
+
+    Class-wise, on 2,000 CIFAR-10 images, `fast-small` learns 36.2 (36.2) percent, last (best) epoch, clean 61.0, and
+    `vgg-small`, which is no surrogate, 19.1 (22.6); one seed. Sample-wise, as in the paper, it does not protect
+    (docs/reproducing.md): so small a generator cannot see the class of an image. One step of learning from the noise
+    leaves the loss of clean images at 2.0 in every round, where guessing has 2.3.
 
     Args:
         rounds: paths.

@@ -32,11 +32,11 @@ class GeneratorNoise(Generative):
 
     Source: Liu, Wang, Gao, Game-Theoretic Unlearnable Example Generator, AAAI 2024 (its code has no licence; from the
     equations); BOME: Ye, Liu, Wright, Stone, Liu, NeurIPS 2022.
-    Differs from the paper: G is small, so that numpy applies it, and told the class by default; the loss of clean images is bounded by cutting it at
-    `ceiling`, and gradients are clipped; a small follower; fewer steps.
+    Differs from the paper: G is small, so that numpy applies it, and told the class by default; the loss of clean
+    images is bounded by cutting it at `ceiling`, and gradients are clipped; a small follower; fewer steps.
 
-    Class-wise it protects: 23.9 (26.4) percent of clean test images by `fast-small`, last (best) epoch, 15.9 (21.1) by
-    `vgg-small`, which is no surrogate, clean 61.0; 2,000 CIFAR-10 images, one seed. Sample-wise, as in the paper, it
+    Class-wise it protects: of 2,000 CIFAR-10 images, `fast-small` learns 23.9 (26.4) percent, last (best) epoch, clean
+    61.0, and `vgg-small`, which is no surrogate, 15.9 (21.1); one seed. Sample-wise, as in the paper, it
     does not (docs/reproducing.md): the game is won by θ, not by the noise. After 200 steps the follower's loss is 0.06
     on the noise it was taught with and 4.97 on clean images, as it is class-wise, but a network that starts afresh
     learns the images, since so small a generator (16 and 32 channels) cannot see the class of an image, and so cannot

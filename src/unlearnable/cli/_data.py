@@ -1,0 +1,44 @@
+"""DATA on the command line: a dataset's name, a folder, or a Parquet file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from unlearnable.imageset import ImageSet
+
+Data = Annotated[
+    str, Parameter(help="A dataset such as cifar10, a folder with a sub-folder per category, or a Parquet file.")
+]
+PerClass = Annotated[int | None, Parameter(help="Use the first so many images of each category.")]
+Size = Annotated[int | None, Parameter(help="Side in pixels that a folder's or Parquet file's photos are brought to.")]
+
+
+def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
+    """Load what DATA names.
+
+    Raises:
+        ValueError: there is no such thing, or the options do not fit it.
+    """
+    import numpy as np
+
+    from unlearnable.datasets import DATASETS, load
+
+    path = Path(data)
+    options: dict[str, Any] = {} if size is None else {"size": size}
+    if data in DATASETS and data not in ("folder", "parquet"):
+        if size is not None and data != "digits":
+            raise ValueError(f"--size is for folders and Parquet files; {data} has its own")
+        images = load(data, **options)
+    elif path.exists():
+        images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, **options)
+    else:
+        known = [name for name in DATASETS if name not in ("folder", "parquet")]
+        raise ValueError(f"there is no dataset, folder or file {data!r}; datasets: {', '.join(known)}")
+    if per_class is None:
+        return images
+    if per_class < 1:
+        raise ValueError(f"--per-class must be at least 1; got {per_class}")
+    rows = [np.flatnonzero(images.labels == label)[:per_class] for label in range(len(images.classes))]
+    return images.subset(np.sort(np.concatenate(rows)))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,13 @@ def photos(tmp_path: Path) -> Path:
         small = Image.fromarray(generator.integers(60, 200, (6, 8, 3), dtype=np.uint8))
         small.resize((160, 120), Image.Resampling.BICUBIC).save(file, quality=95)
     return root
+
+
+def test_the_package_is_the_command_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "unlearnable", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == __version__
 
 
 def test_protect_then_check(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """A search that is killed goes on, and ends as if it never was."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,18 @@ def images(count: int = 40, size: int = 10, classes: int = 3) -> ImageSet:
     )
 
 
-def crafted(name: str) -> AnyPoison:
-    settings = {"seed": 2, **SEARCHES[name]}
+def crafted(name: str, **changed: Any) -> AnyPoison:
+    settings = {"seed": 2, **SEARCHES[name], **changed}
     if name != "neural-tangent":
         settings["batch_size"] = 10
     return POISONS.get(name.split(",")[0])(**settings)
+
+
+@cache
+def uninterrupted(poison: AnyPoison) -> tuple[str, list[Progress]]:
+    """Return the checksum of what a search that nobody kills finds, and what it reports."""
+    seen: list[Progress] = []
+    return poison.craft(images(), RUNTIME, seen.append).checksum(), seen
 
 
 class Killed(Exception):
@@ -74,7 +82,7 @@ def test_a_killed_search_goes_on_to_the_same_noise(
 ) -> None:
     monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
     data, poison = images(), crafted(name)
-    whole = poison.craft(data, RUNTIME)
+    whole, total = uninterrupted(poison)
     runtime = replace(RUNTIME, checkpoint=tmp_path / "state")
 
     def kill(progress: Progress) -> None:
@@ -85,12 +93,10 @@ def test_a_killed_search_goes_on_to_the_same_noise(
         poison.craft(data, runtime, kill)
     assert (tmp_path / "state").is_file() or after < 0.5, "nothing was saved"
     torch.rand(100)
-    seen: list[int] = []
-    resumed = poison.craft(data, runtime, lambda progress: seen.append(progress.done))
-    assert resumed.checksum() == whole.checksum()
+    seen: list[Progress] = []
+    resumed = poison.craft(data, runtime, seen.append)
+    assert resumed.checksum() == whole
     if after > 0.5:
-        total: list[int] = []
-        poison.craft(data, RUNTIME, lambda progress: total.append(progress.done))
         assert len(seen) < len(total), "it began anew"
 
 
@@ -112,9 +118,9 @@ def test_the_training_of_surrogates_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
     data, runtime = images(), replace(RUNTIME, checkpoint=tmp_path / "state")
-    poison = POISONS.get(name)(**{**crafted(name).parameters(), "surrogate_epochs": 6, "seed": 2})
-    epochs: list[Progress] = []
-    whole = poison.craft(data, RUNTIME, lambda each: epochs.append(each) if "training" in each.note else None)
+    poison = crafted(name, surrogate_epochs=6)
+    whole, told = uninterrupted(poison)
+    epochs = [each for each in told if "training" in each.note]
     stop = round(after * len(epochs))
     begun: list[Progress] = []
 
@@ -128,7 +134,7 @@ def test_the_training_of_surrogates_goes_on_where_it_was(
     seen: list[Progress] = []
     resumed = poison.craft(data, runtime, seen.append)
     assert seen[0] == epochs[stop - 1], "epochs that were trained are not trained again"
-    assert resumed.checksum() == whole.checksum()
+    assert resumed.checksum() == whole
 
 
 def test_clusters_report_while_features_are_learned() -> None:

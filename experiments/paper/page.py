@@ -29,8 +29,8 @@ WORSE = 10.0
 REASONS = {
     "PIL": "images: 50,000 make it what is published",
     "neural tangent": "the kernel of a fully connected network, where the published number is of a convolutional one",
-    "deep-confuse": "its generator is small and cannot see the class of an image; told it (class-wise), about half is learned",
-    "generator": "its generator is small and cannot see the class of an image; told it (class-wise), about half is learned",
+    "deep-confuse": "a small generator, which cannot see the class; told it (class-wise), half is learned",
+    "generator": "a small generator, which cannot see the class; told it (class-wise), half is learned",
 }
 """Why a row of the other methods is worse than published, as far as known."""
 

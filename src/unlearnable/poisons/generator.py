@@ -35,13 +35,13 @@ class GeneratorNoise(Generative):
     Differs from the paper: G is small, so that numpy applies it, and told the class by default; the loss of clean
     images is bounded by cutting it at `ceiling`, and gradients are clipped; a small follower; fewer steps.
 
-    Class-wise it protects few images better than many: with 2,000 of CIFAR-10, `fast-small` learns 23.9 (26.4) percent,
-    last (best) epoch, clean 61.0, and `vgg-small`, which is no surrogate, 15.9 (21.1); with 10,000, 42.5 (42.5), clean
-    79.0; one seed. Sample-wise, as in the paper, it does not protect (docs/reproducing.md): the game is won by θ, not by
-    the noise. After 200 steps the follower's loss is 0.06 on the noise it was taught with and 4.97 on clean images, as
-    it is class-wise, but a network that starts afresh learns the images, since so small a generator (16 and 32
-    channels) cannot see the class of an image, and so cannot say it. Starting the follower afresh every 20 steps
-    changed nothing.
+    Class-wise it protects few images better than many: with 2,000 of CIFAR-10, `fast-small` learns 23.9 (26.4)
+    percent, last (best) epoch, clean 61.0, and `vgg-small`, which is no surrogate, 15.9 (21.1); with 10,000, 42.5
+    (42.5), clean 79.0; one seed. Sample-wise, as in the paper, it does not protect (docs/reproducing.md): the game is
+    won by θ, not by the noise. After 200 steps the follower's loss is 0.06 on the noise it was taught with and 4.97 on
+    clean images, as it is class-wise, but a network that starts afresh learns the images, since so small a generator
+    (16 and 32 channels) cannot see the class of an image, and so cannot say it. Starting the follower afresh every 20
+    steps changed nothing.
 
     Args:
         steps: steps of both.

@@ -53,12 +53,14 @@ RELEASED = {
 """Image-gradients of a ResNet-18 that the released settings take for 50,000 CIFAR-10 images, counted from the code."""
 
 NETWORKS = ("fast-small", "resnet-small", "vgg-small", "resnet18")
+FIXED = ", fixed"
 WHOLE = 50_000
 
 
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """Count the images that go through a whole network with a gradient wanted, by kind of network."""
+    """Count the images that go through a whole network with a gradient wanted, by kind of network; `, fixed` is one
+    whose weights want none."""
     found: Counter[str] = Counter()
     kinds: dict[type[nn.Module], dict[int, str]] = {}
     for name in NETWORKS:
@@ -68,7 +70,8 @@ def counted() -> Iterator[Counter[str]]:
     def watch(module: nn.Module, inputs: Any) -> None:
         if type(module) in kinds and inputs and isinstance(inputs[0], Tensor) and torch.is_grad_enabled():
             sizes, own = kinds[type(module)], _parameters(module)
-            found[sizes[min(sizes, key=lambda size: abs(size - own))]] += len(inputs[0])
+            fixed = "" if any(parameter.requires_grad for parameter in module.parameters()) else FIXED
+            found[sizes[min(sizes, key=lambda size: abs(size - own))] + fixed] += len(inputs[0])
 
     handle = nn.modules.module.register_module_forward_pre_hook(watch)
     try:
@@ -82,9 +85,12 @@ def _parameters(model: nn.Module) -> int:
 
 
 def cost(name: str) -> float:
-    """Count the operations of one image's way forward and back through a network."""
-    model = ARCHITECTURES.get(name)(classes=10, channels=3, size=32)
-    images = torch.rand(10, 3, 32, 32)
+    """Count the operations of one image's way forward and back through a network, to its weights or to the image."""
+    model = ARCHITECTURES.get(name.removesuffix(FIXED))(classes=10, channels=3, size=32)
+    fixed = name.endswith(FIXED)
+    if fixed:
+        model.requires_grad_(False)
+    images = torch.rand(10, 3, 32, 32, requires_grad=fixed)
     return operations(lambda: model(images).sum().backward()) / len(images)
 
 
@@ -153,7 +159,9 @@ def report(known: dict[str, Any], runtime: Runtime, peak: float) -> str:
     for (method, scope), record in sorted(largest.items()):
         gradients = sum(record["gradients"].values())
         rate = f"{gradients / record['seconds']:,.0f}" if gradients else "-"
-        share = f"{100 * record['operations'] / record['seconds'] / peak:.0f} %" if gradients else "-"
+        # `operations` is missing where they were not counted apart for fixed networks
+        counted = record.get("operations")
+        share = f"{100 * counted / record['seconds'] / peak:.0f} %" if gradients and counted else "-"
         whole = record["images"] == WHOLE
         predicted = (
             f"{record['seconds']:,.1f}" if whole else f"at most {record['seconds'] * WHOLE / record['images']:,.0f}"

@@ -20,7 +20,7 @@ DATA_FILES = (
 )
 
 
-SLOWEST = ("test_notebooks.py", "test_demo.py", "test_journey.py")
+SLOWEST = ("test_notebooks.py", "test_demo.py", "test_journey.py", "test_checkpoint.py", "test_contract.py")
 """Files that take a minute or more; they begin first, so that two processes end at about the same time."""
 
 

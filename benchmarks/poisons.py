@@ -159,9 +159,7 @@ def report(known: dict[str, Any], runtime: Runtime, peak: float) -> str:
     for (method, scope), record in sorted(largest.items()):
         gradients = sum(record["gradients"].values())
         rate = f"{gradients / record['seconds']:,.0f}" if gradients else "-"
-        # `operations` is missing where they were not counted apart for fixed networks
-        counted = record.get("operations")
-        share = f"{100 * counted / record['seconds'] / peak:.0f} %" if gradients and counted else "-"
+        share = f"{100 * record['operations'] / record['seconds'] / peak:.0f} %" if gradients else "-"
         whole = record["images"] == WHOLE
         predicted = (
             f"{record['seconds']:,.1f}" if whole else f"at most {record['seconds'] * WHOLE / record['images']:,.0f}"

@@ -29,7 +29,7 @@ def test_a_folder_has_every_pixel_under_its_class(tmp_path: Path, channels: int)
     data, told = images(channels), list[Progress]()
     write(data, tmp_path / "deep" / "out", told.append)
     folder = tmp_path / "deep" / "out"
-    assert sorted(path.name for path in folder.iterdir()) == ["cat", "dog", "empty", "metadata.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == ["cat", "dog", "metadata.csv"], "no folder without images"
     with (folder / "metadata.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["key"] for row in rows] == list(data.keys)
@@ -76,7 +76,7 @@ def test_stopped_in_the_middle_nothing_is_left_and_nothing_is_overwritten(tmp_pa
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".hidden", ""])
 def test_classes_that_cannot_name_a_folder_are_an_error_there_only(tmp_path: Path, name: str) -> None:
-    data = images(classes=("cat", "dog", name))
+    data = images(classes=("cat", name))
     with pytest.raises(ValueError, match=r"cannot name a folder: write a \.parquet file instead"):
         write(data, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,7 @@ def write(images: ImageSet, target: Path | str, report: Report = silent) -> None
         images: what is written, pixel for pixel.
         target: `NAME.parquet` is one file with the columns `image`, `label` and `key`, which Hugging Face's `datasets`
             reads with its class names; anything else is a new folder `CLASS/000000.png`, … with a `metadata.csv` of
-            `file_name`, `label` and `key`, which torchvision's `ImageFolder` and `datasets` read.
+            `file_name`, `label` and `key`: the layout of torchvision's `ImageFolder`, which `datasets` reads too.
         report: called now and then with how many are written.
 
     Raises:
@@ -66,7 +66,8 @@ def _removed(path: Path) -> None:
 
 
 def _folder(images: ImageSet, folder: Path, report: Report) -> None:
-    for name in images.classes:
+    for label in np.unique(images.labels):  # a folder without images is an error to ImageFolder
+        name = images.classes[label]
         if name in ("", ".", "..") or name.startswith(".") or "/" in name or "\\" in name:
             raise ValueError(f"the class {name!r} cannot name a folder: write a .parquet file instead")
         (folder / name).mkdir(parents=True)

@@ -19,7 +19,7 @@ from unlearnable.evaluation.trial import Trial
 
 POLL_SECONDS = 1.0
 
-TOO_LARGE = "memory ran out even with the smallest batch; close other programs, or take fewer --jobs"
+TOO_LARGE = "memory ran out; close other programs, or take fewer --jobs"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,10 @@ from unlearnable.poisons._bilevel import Batches, noise_store, perturbed
 from unlearnable.poisons._checkpoint import Checkpoint, State, restore_weights, weights
 from unlearnable.poisons._views import moved
 from unlearnable.training import recipe
-from unlearnable.training.fit import build, cross_entropy, seeded, sgd, train_epoch
+from unlearnable.training.fit import build, cross_entropy, seeded, train_epoch
 from unlearnable.training.loader import Loader, to_unit
 from unlearnable.training.memory import keep_memory
+from unlearnable.training.optimiser import sgd
 from unlearnable.training.pgd import adversarial, room, sign_steps
 from unlearnable.training.pretraining import features
 

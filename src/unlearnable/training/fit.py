@@ -18,8 +18,8 @@ from unlearnable.imageset import ImageSet
 from unlearnable.models import architecture
 from unlearnable.training.loader import Loader, resident, to_unit
 from unlearnable.training.memory import keep_memory
+from unlearnable.training.optimiser import set_rate, sgd
 from unlearnable.training.recipes import Recipe
-from unlearnable.training.schedules import rate_factor
 
 EVALUATION_BATCH = 500
 WHITENING_IMAGES = 2000
@@ -222,7 +222,7 @@ def train_epoch(
     watch = model.register_forward_hook(lambda module, inputs, output: logits.append(output.detach()))
     try:
         for step, (images, labels) in enumerate(loader.epoch(), start=(number - 1) * loader.batches):
-            _set_rate(optimiser, recipe, step, steps)
+            set_rate(optimiser, recipe, step, steps)
             if countermeasure is not None:
                 images, labels = countermeasure.augment(images, labels)
             targets = _weights(labels, loader.classes, recipe.label_smoothing)
@@ -253,34 +253,6 @@ def train_epoch(
 def _weights(labels: Tensor, classes: int, smoothing: float) -> Float[Tensor, "n k"]:
     weights = F.one_hot(labels, classes).float() if labels.ndim == 1 else labels.float()
     return weights * (1 - smoothing) + smoothing / classes
-
-
-def sgd(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """Return the optimiser of a recipe; biases of batch norm take steps of their own size and no more decay for it."""
-    norms = {
-        id(module.bias) for module in model.modules() if isinstance(module, nn.BatchNorm2d) and module.bias is not None
-    }
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.SGD(
-        [
-            {"params": [each for each in trained if id(each) not in norms], "factor": 1.0},
-            {
-                "params": [each for each in trained if id(each) in norms],
-                "factor": recipe.norm_bias_rate,
-                "weight_decay": recipe.weight_decay / recipe.norm_bias_rate,
-            },
-        ],
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
-
-
-def _set_rate(optimiser: torch.optim.SGD, recipe: Recipe, step: int, steps: int) -> None:
-    factor = rate_factor(recipe.schedule, step, steps)
-    for group in optimiser.param_groups:
-        group["lr"] = recipe.learning_rate * group["factor"] * factor
 
 
 @contextmanager

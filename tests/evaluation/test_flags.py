@@ -3,6 +3,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from trial_records import Record, record
 from unlearnable.evaluation import flags
 from unlearnable.evaluation import suite_flags as suites
@@ -53,6 +55,18 @@ def held(**more: Any) -> list[Record]:
 
 def fell(countermeasure: str) -> list[Record]:
     return [record("em", countermeasure, 78.0, seed=seed) for seed in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (("none", "gray"), "1 of 2 countermeasures were not run: gray."),
+        (("none", "gray", "jpeg:10"), "2 of 3 countermeasures were not run, only none."),
+    ],
+)
+def test_the_shorter_list_of_what_was_run_or_not_is_told(columns: tuple[str, ...], said: str) -> None:
+    (flag,) = suite_flags(held(), CLEAN, chance=50, all_columns=columns)
+    assert flag.sentence.startswith(said)
 
 
 def test_a_sound_row_has_no_flag() -> None:

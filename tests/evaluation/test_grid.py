@@ -401,6 +401,7 @@ def test_only_who_has_clean_images_is_given_any(place: Place) -> None:
     assert refitted["data"]["hash"] == protected["data"]["hash"]
     assert refitted["curve"][-1]["finished"]
     assert refitted["curve"][:2] == protected["curve"]
+    assert (refitted["best"], refitted["best_epoch"]) == (refitted["curve"][-1]["test_acc"], 3)
 
 
 def test_write_json_leaves_no_temporary_file(tmp_path: Path) -> None:

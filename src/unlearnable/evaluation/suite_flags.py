@@ -132,12 +132,15 @@ def _training_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
 
 
 def _coverage_flags(mine: Mapping[str, Sequence[Parameters]], all_columns: Sequence[str]) -> list[Flag]:
+    """List what was not run, or what was, whichever is shorter."""
     missing = [column for column in all_columns if column not in mine]
     if not missing:
         return []
+    those = [column for column in all_columns if column in mine]
+    which = f": {', '.join(missing)}" if len(missing) <= len(those) else f", only {', '.join(those)}"
     sentence = (
-        f"{len(missing)} of {len(all_columns)} countermeasures were not run: {', '.join(missing)}. The worst case "
-        "covers only what was run."
+        f"{len(missing)} of {len(all_columns)} countermeasures were not run{which}. The worst case covers only what "
+        "was run."
     )
     return [Flag(name="countermeasure-not-run", sentence=sentence)]
 

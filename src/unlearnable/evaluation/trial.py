@@ -278,7 +278,6 @@ def _finish(
     confusion = evaluate(model, images, test.labels, len(test.classes), runtime)
     accuracy = round(100 * float(np.trace(confusion)) / len(test), 2)
     record["curve"].append({"epoch": len(history.epochs) + 1, "test_acc": accuracy, "finished": True})
-    record["last"] = accuracy
-    if accuracy > record["best"]:
-        record["best"], record["best_epoch"] = accuracy, len(history.epochs) + 1
+    record["last"] = record["best"] = accuracy  # the epochs before are those of plain training
+    record["best_epoch"] = len(history.epochs) + 1
     record.update(classes(confusion))

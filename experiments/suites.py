@@ -167,7 +167,7 @@ JUDGES = (
 """What every method of `OTHERS` meets first."""
 
 
-STRONGEST = ("targeted", "convolution", "self-ensemble")
+STRONGEST = ("resilient targeted", "targeted", "convolution")
 """Rows of `OTHERS` that the judges left standing; they meet every countermeasure too."""
 
 

@@ -137,6 +137,19 @@ def test_the_training_of_surrogates_goes_on_where_it_was(
     assert resumed.checksum() == whole
 
 
+def test_a_search_of_the_same_images_in_another_order_or_precision_is_another(tmp_path: Path) -> None:
+    data, poison = images(), crafted("error-min")
+    runtime = replace(RUNTIME, checkpoint=tmp_path / "state", dtype=torch.float32)
+    mixed = data.subset(np.random.default_rng(0).permutation(len(data)))
+    assert mixed.content_hash() == data.content_hash()
+    keys = {
+        poison.checkpoint(data, runtime).key,
+        poison.checkpoint(mixed, runtime).key,
+        poison.checkpoint(data, replace(runtime, dtype=torch.bfloat16)).key,
+    }
+    assert len(keys) == 3
+
+
 def test_clusters_report_while_features_are_learned() -> None:
     seen: list[Progress] = []
     crafted("clusters").craft(images(), RUNTIME, seen.append)

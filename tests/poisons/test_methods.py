@@ -12,7 +12,7 @@ from torch import nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons import _alternating
+from unlearnable.poisons import _alternating, self_ensemble
 from unlearnable.poisons._bilevel import Batches
 from unlearnable.poisons._generator import Generator
 from unlearnable.poisons._surrogates import centroids
@@ -21,16 +21,18 @@ from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
 from unlearnable.poisons.clusters import kmeans
 from unlearnable.poisons.contrastive import Contrastive
 from unlearnable.poisons.convolution import Convolution
+from unlearnable.poisons.entangled import Entangled
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
 from unlearnable.poisons.induced_linearity import InducedLinearity
 from unlearnable.poisons.linearly_separable import LinearlySeparable
-from unlearnable.poisons.mutual_information import contrast
+from unlearnable.poisons.mutual_information import MutualInformation, contrast
 from unlearnable.poisons.neural_tangent import NeuralTangent, tangent
 from unlearnable.poisons.one_pixel import OnePixel
 from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
+from unlearnable.poisons.self_ensemble import SelfEnsemble
 from unlearnable.poisons.transferable import Transferable, separability
 from unlearnable.training.fit import build
 from unlearnable.training.pretraining import features
@@ -323,11 +325,51 @@ def test_the_stored_generator_is_the_one_that_was_trained(height: int, width: in
 
 def test_wrong_labels_go_from_the_most_alike_to_the_least() -> None:
     alike = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.05, 0.15, 0.8]])
-    draws = torch.Generator().manual_seed(0)
-    assert wrong_labels(alike, 0, draws).tolist() == [1, 2, 1]
-    assert wrong_labels(alike, 2, draws).tolist() == [2, 0, 0]
+    draws, there = torch.Generator().manual_seed(0), torch.arange(3)
+    assert wrong_labels(alike, 0, draws, there).tolist() == [1, 2, 1]
+    assert wrong_labels(alike, 2, draws, there).tolist() == [2, 0, 0]
     for _ in range(20):
-        assert all(wrong != own for own, wrong in enumerate(wrong_labels(alike, 1, draws).tolist()))
+        assert all(wrong != own for own, wrong in enumerate(wrong_labels(alike, 1, draws, there).tolist()))
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_a_class_without_images_is_nobodys_wrong_label(stage: int) -> None:
+    alike, there = torch.full((5, 5), 0.2), torch.tensor([1, 4])
+    found = wrong_labels(alike, stage, torch.Generator().manual_seed(0), there)
+    assert found[there].tolist() == [4, 1]
+
+
+def test_self_ensemble_aims_at_classes_that_have_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = images(classes=6)
+    data = whole.subset(whole.labels < 3)
+    model = build("fast-small", RUNTIME.images(data.pixels), 6, RUNTIME).eval()
+    means = centroids(model, RUNTIME.images(data.pixels), torch.from_numpy(data.labels), 6, RUNTIME)
+    means[3:] = torch.nan
+    monkeypatch.setattr(self_ensemble, "centroids", lambda *values: means)
+    small = SelfEnsemble().objective(data, [model], RUNTIME)
+    rows = torch.arange(len(data))
+    assert torch.isfinite(small(model, torch.from_numpy(data.pixels).float() / 255, rows))
+
+
+def test_entangled_compares_features_with_the_same_networks_means() -> None:
+    """Their features have other lengths, so anything else is an error."""
+    data = images()
+    poison = Entangled(surrogates=("fast-small", "mlp"), surrogate_epochs=1, steps=2, radius=0, batch_size=30)
+    assert np.abs(poison.craft(data, RUNTIME).bank).max() > 0
+
+
+def test_what_depends_on_batches_meets_other_batches_in_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeps: list[list[int]] = []
+    whole = Batches.sweep
+
+    def watched(self: Batches, mixed: torch.Generator | None = None) -> list[Any]:
+        found = whole(self, mixed)
+        sweeps.append(torch.cat(found).tolist())
+        return found
+
+    monkeypatch.setattr(Batches, "sweep", watched)
+    MutualInformation(rounds=3, model_steps=1, noise_steps=1, batch_size=20).craft(images(), RUNTIME)
+    assert len({tuple(each) for each in sweeps}) == len(sweeps) == 3
 
 
 def test_the_last_layer_is_fitted_on_what_the_network_says_of_each_image() -> None:

@@ -46,6 +46,11 @@ def test_the_grey_search_moves_red_and_green_and_the_colour_search_then_blue() -
     assert all(np.abs(free[:, channel]).max() > 0 for channel in range(3))
 
 
+def test_more_slots_than_images_in_a_batch_take_turns() -> None:
+    made = SlotNoise(steps=9, batch_size=4, jpeg=0.0).craft(photos(slots=11), Runtime.auto("cpu")).bank
+    assert (np.abs(made).max(axis=(1, 2, 3)) > 0).all()
+
+
 def test_labels_of_the_photos_are_not_used() -> None:
     data = photos()
     relabelled = ImageSet(pixels=data.pixels, labels=data.labels[::-1].copy(), keys=data.keys, classes=data.classes)

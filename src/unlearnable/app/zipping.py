@@ -31,6 +31,12 @@ class _Buffer:
         return data
 
 
+def _entry(path: Path, name: str) -> zipfile.ZipInfo:
+    """Describe a file; a date that a ZIP cannot hold becomes the nearest one, an undecodable name is escaped."""
+    said = name.encode("utf-8", "backslashreplace").decode()
+    return zipfile.ZipInfo.from_file(path, said, strict_timestamps=False)
+
+
 def zipped(folder: Path, names: list[str]) -> Iterator[bytes]:
     """Yield the bytes of a ZIP with these files of a folder, stored as they are; files that are gone are left out."""
     buffer = _Buffer()
@@ -41,7 +47,7 @@ def zipped(folder: Path, names: list[str]) -> Iterator[bytes]:
                 source = path.open("rb")
             except OSError:
                 continue
-            with source, archive.open(zipfile.ZipInfo.from_file(path, name), "w", force_zip64=True) as target:
+            with source, archive.open(_entry(path, name), "w", force_zip64=True) as target:
                 while piece := source.read(PIECE):
                     target.write(piece)
                     yield buffer.taken()

@@ -16,7 +16,7 @@ MIME = {
     "WEBP": "image/webp",
     "AVIF": "image/avif",
     "TIFF": "image/tiff",
-    "HEIC": "image/heic",
+    "HEIF": "image/heic",
 }
 ENTRIES = ("ai_inference", "ai_generative_training", "ai_training", "data_mining")
 PURPOSE = "sign Content Credentials"

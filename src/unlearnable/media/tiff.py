@@ -8,9 +8,10 @@ the directory is made to say so, in both directions, and Pillow's codecs do the 
 predictor knows where a pixel ends; it is switched off and undone here.
 """
 
+import contextlib
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def decode16(
     tile = int(tags.get(TILE_WIDTH, 0))
     if tile:
         changes[TILE_WIDTH] = (tile * samples,)
-    with Image.open(io.BytesIO(with_directory(data, changes)), formats=("TIFF",)) as image:
+    with _as_grey(with_directory(data, changes)) as image:
         grey = np.asarray(image).astype(np.uint16)
     pixels = grey.reshape(height, width, samples)
     if tags.get(PREDICTOR, 1) == 2:
@@ -68,6 +69,19 @@ def decode16(
     if samples == colours:
         return pixels, None, mode
     return np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1]), mode
+
+
+@contextlib.contextmanager
+def _as_grey(data: bytes) -> Iterator[Image.Image]:
+    """Open a file that claims more pixels than it has; what it has was found safe when it was opened before."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        image = Image.open(io.BytesIO(data), formats=("TIFF",))
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+    with image:
+        yield image
 
 
 def encode16(planes: UInt16[np.ndarray, "h w c"], mode: Mode, options: Mapping[str, Any]) -> bytes:

@@ -90,9 +90,9 @@ class Alternating(AdditivePoison):
 
     @property
     def revision(self) -> int:  # type: ignore[override]
-        """2 since sample-wise noise keeps x + δ in range at every step, 3 since what depends on batches mixes them."""
+        """2 since sample-wise noise keeps x + δ in range; batches are mixed since 3, anew in each round since 4."""
         if self.of_batch:
-            return 3
+            return 4
         return 2 if self.scope == "sample-wise" else 1
 
     @property
@@ -202,7 +202,7 @@ class Alternating(AdditivePoison):
                     model, optimisers[turn], seen.detach(), labels[rows], runtime, self.model_objective
                 )
                 note = f"round {number + 1}, loss {loss:.2f}"
-            sweep = batches.sweep(runtime.generator("sweep") if self.of_batch else None)
+            sweep = batches.sweep(runtime.generator(f"sweep {number}") if self.of_batch else None)
             wrong = 0.0
             with Frozen(model):
                 for position, there in enumerate(sweep, start=1):

@@ -1,5 +1,6 @@
 """What every poison promises, kept in one place."""
 
+import hashlib
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
@@ -118,8 +119,18 @@ class Poison(ABC, Generic[MadeT]):
         """Return where this search keeps its state; it knows its own by method, settings, seed and data."""
         if runtime.checkpoint is None:
             return Checkpoint(None, {})
-        identity = {"method": self.method, "revision": self.revision, "seed": self.seed, **self.parameters()}
-        return Checkpoint(runtime.checkpoint, {**identity, "data": data.content_hash(), "device": str(runtime.device)})
+        order = hashlib.blake2b("\0".join(data.keys).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        identity = {
+            "method": self.method,
+            "revision": self.revision,
+            "seed": self.seed,
+            **self.parameters(),
+            "data": data.content_hash(),
+            "order": order,  # noise is kept by place
+            "device": str(runtime.device),
+            "dtype": str(runtime.dtype),
+        }
+        return Checkpoint(runtime.checkpoint, identity)
 
     def parameters(self) -> Parameters:
         """The hyper-parameters as they are recorded: every field but the seed, which has its own place."""

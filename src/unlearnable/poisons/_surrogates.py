@@ -197,7 +197,7 @@ def searched(
         report: called after each batch.
         checkpoint: where networks and noise are kept now and then.
         epsilon: ε in levels.
-        step: size of the first sign step in levels; falls to a tenth, linearly.
+        step: size of the first sign step in levels; falls linearly towards a tenth.
         steps: sign steps.
         batch_size: images at once.
         shift: each step sees the batch moved by up to so many pixels, and mirrored half the time, as exploiters do.

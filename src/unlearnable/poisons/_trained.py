@@ -26,7 +26,7 @@ class AgainstTrained(AdditivePoison):
         radius: of adversarial training of the surrogates, in levels; 0 trains normally.
         checkpoints: how many moments of each training are used, the last always.
         steps: sign steps on δ.
-        step: size of the first one in levels, falling to a tenth; by default ε / 5.
+        step: size of the first one in levels, falling linearly towards a tenth; by default ε / 5.
         shift: each step sees the batch moved by up to so many pixels, and mirrored half the time.
         batch_size: images a step.
 

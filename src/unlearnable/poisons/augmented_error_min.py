@@ -44,6 +44,11 @@ class AugmentedErrorMin(Alternating):
     rounds: int = 8
     strength: float = 0.6
 
+    @property
+    def revision(self) -> int:  # type: ignore[override]
+        """One more since views are sampled in float32."""
+        return 1 + super().revision
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.strength <= 1:

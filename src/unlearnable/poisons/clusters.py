@@ -43,7 +43,7 @@ class Clusters(AdditivePoison):
     Args:
         clusters: K.
         surrogate: architecture of g, a name in `models.ARCHITECTURES`.
-        surrogate_epochs: passes of training it.
+        surrogate_epochs: passes of training it; each has at least 20 steps, of few images too.
         rounds: passes over the images in the search.
         step: size of a sign step in levels; by default ε / 10.
         batch_size: images a step.
@@ -53,6 +53,7 @@ class Clusters(AdditivePoison):
     """
 
     method: ClassVar[str] = "clusters"
+    revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
     least_categories: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ("images", "surrogate")

@@ -46,8 +46,8 @@ class Convolution(Poison[Filter]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size < 1 or self.size % 2 == 0:
-            raise ValueError(f"size must be an odd number of pixels; got {self.size!r}")
+        if self.size < 3 or self.size % 2 == 0:
+            raise ValueError(f"size must be an odd number of pixels, 3 or more; got {self.size!r}")
         if not 0 <= self.blur <= 1:
             raise ValueError(f"blur must be from 0 to 1; got {self.blur!r}")
 

@@ -63,13 +63,15 @@ class Entangled(AgainstTrained):
     def objective(self, data: ImageSet, models: Sequence[nn.Module], runtime: Runtime) -> Objective:
         """Aim away from the class's mean features, or at the nearest other's."""
         images, labels = runtime.images(data.pixels), torch.from_numpy(data.labels).to(runtime.device)
-        means = centroids(models[0], images, labels, len(data.classes), runtime)
-        apart = torch.cdist(means, means).fill_diagonal_(torch.inf)
-        apart[:, torch.from_numpy(data.counts == 0).to(apart.device)] = torch.inf
-        goal, sign = (means, -1.0) if self.direction == "push" else (means[apart.argmin(1)], 1.0)
+        goals, sign = dict[int, Float[Tensor, "k d"]](), -1.0 if self.direction == "push" else 1.0
+        for model in models:  # each has features of its own
+            means = centroids(model, images, labels, len(data.classes), runtime)
+            apart = torch.cdist(means, means).fill_diagonal_(torch.inf)
+            apart[:, torch.from_numpy(data.counts == 0).to(apart.device)] = torch.inf
+            goals[id(model)] = means if self.direction == "push" else means[apart.argmin(1)]
 
         def small(model: nn.Module, seen: Float[Tensor, "b c h w"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
             found, _ = features(model, seen)
-            return sign * F.mse_loss(found, goal[labels[rows]], reduction="sum")
+            return sign * F.mse_loss(found, goals[id(model)][labels[rows]], reduction="sum")
 
         return small

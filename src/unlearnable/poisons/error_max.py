@@ -27,8 +27,8 @@ class ErrorMax(AdditivePoison):
     is trained to convergence, then δ ascends until the error reaches `stop_error` (0.8 class-wise, 0.9 sample-wise).
     Differs from the paper: the surrogate is the small network trained by the `fast` recipe for 10 passes; class-wise
     steps take the sign of the gradient summed over a batch's images of a class; sample-wise the error to reach is 0.9
-    over a whole pass, and class-wise too (`stop_error`); steps are of 1.6 levels, not 0.8; the number of passes is
-    bounded.
+    over a whole pass, and class-wise too (`stop_error`); steps are of 1.6 levels, not 0.8, and 5 of them
+    sample-wise in a pass, not 20; the number of passes is bounded.
 
     Args:
         surrogate: architecture of f_θ, a name in `models.ARCHITECTURES`.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
@@ -74,7 +75,7 @@ class PretrainedAware(AdditivePoison):
         """Fit a last layer, then step through one unrolled step of fine-tuning (levels)."""
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
-        classes = len(data.classes)
+        classes, there = len(data.classes), torch.from_numpy(np.flatnonzero(data.counts)).to(runtime.device)
         features, width = backbone(self.source, runtime)
         head = nn.Linear(width, classes, device=runtime.device)
         model = nn.Sequential(features, head).eval()
@@ -98,7 +99,7 @@ class PretrainedAware(AdditivePoison):
         for number in range(begun, self.steps):
             rows = batches.next().to(runtime.device)
             own = labels[rows]
-            wrong = wrong_labels(alike, 3 * number // self.steps, draws)[own]
+            wrong = wrong_labels(alike, 3 * number // self.steps, draws, there)[own]
             levels.requires_grad_()
             noisy = perturbed(images[rows], levels.index_select(0, own))
             # float32: the step is differentiated twice
@@ -145,13 +146,22 @@ def likeness(head: nn.Linear, seen: Tensor, labels: Tensor, classes: int) -> Flo
     return sums / torch.bincount(labels, minlength=classes).clamp(min=1)[:, None]
 
 
-def wrong_labels(likeness: Float[Tensor, "k k"], stage: int, draws: torch.Generator) -> Int64[Tensor, " k"]:
-    """Return a wrong label for each class: the most like it (stage 0), any (1), or the least like it (2)."""
-    classes = len(likeness)
-    itself = torch.eye(classes, dtype=torch.bool, device=likeness.device)
+def wrong_labels(
+    likeness: Float[Tensor, "k k"], stage: int, draws: torch.Generator, there: Int64[Tensor, " p"]
+) -> Int64[Tensor, " k"]:
+    """Return a wrong label for each class: the most like it (stage 0), any (1), or the least like it (2).
+
+    Only the classes `there`, which have images, are wrong labels, and get any; there are two at least.
+    """
+    wrong = torch.zeros(len(likeness), dtype=torch.int64, device=likeness.device)
+    among = likeness[there][:, there]
+    itself = torch.eye(len(there), dtype=torch.bool, device=likeness.device)
     if stage == 0:
-        return likeness.masked_fill(itself, -torch.inf).argmax(1)
-    if stage == 1:
-        away = torch.randint(1, classes, (classes,), generator=draws).to(likeness.device)
-        return (torch.arange(classes, device=likeness.device) + away) % classes
-    return likeness.masked_fill(itself, torch.inf).argmin(1)
+        found = among.masked_fill(itself, -torch.inf).argmax(1)
+    elif stage == 1:
+        away = torch.randint(1, len(there), (len(there),), generator=draws).to(likeness.device)
+        found = (torch.arange(len(there), device=likeness.device) + away) % len(there)
+    else:
+        found = among.masked_fill(itself, torch.inf).argmin(1)
+    wrong[there] = there[found]
+    return wrong

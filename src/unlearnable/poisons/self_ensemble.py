@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -46,7 +47,8 @@ class SelfEnsemble(AgainstTrained):
         """Aim at the mean features of the class half the classes on, of each checkpoint's own."""
         images, labels = runtime.images(data.pixels), torch.from_numpy(data.labels).to(runtime.device)
         classes = len(data.classes)
-        targets = (labels + classes // 2) % classes
+        there = torch.from_numpy(np.flatnonzero(data.counts)).to(labels.device)  # no class without images is a target
+        targets = there[(torch.searchsorted(there, labels) + len(there) // 2) % len(there)]
         means = {id(model): centroids(model, images, labels, classes, runtime) for model in models}
 
         def small(model: nn.Module, seen: Float[Tensor, "b c h w"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:

@@ -224,7 +224,9 @@ class _Search:
     ) -> tuple[Float[Tensor, "b d s t"], Int64[Tensor, " b"]]:
         poison, phase, generator = self.poison, self.phase, self.generator
         rows = torch.randint(len(self.photos), (poison.batch_size,), generator=generator).to(self.runtime.device)
-        slots = torch.arange(poison.batch_size, device=self.runtime.device) % len(levels)
+        # where there are more slots than images in a batch, they take turns
+        first = number * poison.batch_size if len(levels) > poison.batch_size else 0
+        slots = (first + torch.arange(poison.batch_size, device=self.runtime.device)) % len(levels)
         fade = max(0.0, 1 - number / (poison.fade * phase.steps))
         amplitude = 1 + (phase.amplitude - 1) * fade * phase.moved
         noise = (amplitude * levels).index_select(0, slots)

@@ -93,7 +93,12 @@ def _walk(root: Path, avoid: Path, failures: list[Failure]) -> Iterator[tuple[Pa
         for entry in entries:
             if entry.name.startswith(".") or entry.name.lower() in QUIETLY_IGNORED:
                 continue
-            if entry.is_dir():
+            try:
+                below = entry.is_dir()
+            except OSError as error:  # a link in a circle, or to where we may not look
+                failures.append(Failure(path=folder / entry.name, reason=f"it cannot be read: {error.strerror}"))
+                continue
+            if below:
                 waiting.append((folder / entry.name, (*folders, entry.name)))
             else:
                 yield folder / entry.name, folders

@@ -58,5 +58,6 @@ def resized_crop_flip(
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     zero = torch.zeros(count)
     affine = torch.stack([across * mirror, zero, left, zero, down, top], dim=1).view(count, 2, 3)
-    grid = F.affine_grid(affine.to(images.device), [count, images.shape[1], size, size], align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    with torch.autocast(images.device.type, enabled=False):  # bfloat16 has too few digits for a place in an image
+        grid = F.affine_grid(affine.to(images.device), [count, images.shape[1], size, size], align_corners=False)
+        return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

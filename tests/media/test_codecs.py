@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pillow_heif
@@ -9,7 +11,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from corpus.makers import DEEP_TIFFS, SIZE, camera_jpeg, deep_tiff, png_file, saved, scene, scene_from
-from unlearnable.media import Refused, add, decode, encode, fit, is_grey, measure
+from unlearnable.datasets.decode import decode as training_decode
+from unlearnable.media import Refused, add, decode, encode, fit, is_grey, measure, unheld
 from unlearnable.media import jpeg as jpeg_module
 from unlearnable.media import png as png_module
 from unlearnable.media import tiff as tiff_module
@@ -397,3 +400,61 @@ def test_formats_that_cannot_hold_a_picture_say_so(rng, mode, target, word):
         data = saved(scene(rng, mode), "JPEG")
     with pytest.raises(Refused, match=word):
         encode(decode(data), target)
+
+
+def test_iptc_of_a_tiff_is_kept_and_what_a_format_cannot_hold_is_said(rng, noise):
+    iptc = b"\x1c\x02\x78\x00\x05owner"
+    original = decode(saved(scene(rng), "TIFF", tiffinfo={33723: iptc}))
+    assert original.metadata.iptc == iptc
+    out, kind, _, _ = protected(original, noise)
+    assert decode(out).metadata.iptc == iptc
+    assert unheld(original, kind) == ()
+    assert unheld(original, "PNG") == ("its IPTC captions and credits stayed behind: PNG has no place for them",)
+    told = decode(saved(scene(rng), "JPEG", comment=b"hello"))
+    assert unheld(told, "WEBP") == ("its JPEG comment stayed behind: WEBP has no place for them",)
+
+
+def test_texts_of_a_png_are_kept_or_named(rng, noise):
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "by the sea")
+    texts.add_text("parameters", "a private prompt")
+    original = decode(saved(scene(rng), "PNG", pnginfo=texts))
+    assert original.metadata.texts == (("Comment", "by the sea"),)
+    assert any("parameters" in note for note in original.notes)
+    assert decode(protected(original, noise)[0]).metadata.texts == (("Comment", "by the sea"),)
+
+
+def test_an_exif_value_that_may_hold_a_picture_is_named(rng):
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 20_000
+    exif[0x8298] = "mine"
+    original = decode(saved(scene(rng), "JPEG", exif=exif.tobytes()))
+    assert any("EXIF value" in note for note in original.notes)
+
+
+def test_sixteen_bit_grey_where_white_is_zero_is_not_turned_round(rng, noise):
+    levels = (np.linspace(0, 65_535, 96 * 64).reshape(64, 96)).astype(np.uint16)
+    data = tiff_module.with_directory(saved(Image.fromarray(levels), "TIFF"), {262: (0,)})
+    original = decode(data)
+    assert np.array_equal(original.pixels[..., 0], 65_535 - levels)
+    again = decode(protected(original, noise)[0])
+    assert np.abs(again.pixels.astype(int) - original.pixels).max() <= 8 * 257
+    as_trained = training_decode(data, size=None)[0]
+    assert np.abs(as_trained.astype(int) - (65_535 - levels.astype(int)) / 257).max() <= 0.5
+
+
+def test_the_size_of_a_deep_tiff_is_counted_in_pixels_not_in_samples(rng, monkeypatch):
+    data = deep_tiff(rng.integers(0, 65_536, (SIZE[1], SIZE[0], 3)).astype(np.uint16), 2)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", SIZE[0] * SIZE[1])
+    assert decode(data).depth == 16
+    assert SIZE[0] * SIZE[1] == Image.MAX_IMAGE_PIXELS
+
+
+def test_heic_is_read_for_training_in_a_process_that_read_none_before(rng, tmp_path):
+    (tmp_path / "a.heic").write_bytes(saved(scene(rng), "HEIF"))
+    code = (
+        "import sys; from pathlib import Path; from unlearnable.datasets.decode import decode; "
+        "print(decode(Path(sys.argv[1]), size=32).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.heic"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(3, 32, 32)"

@@ -15,6 +15,7 @@ from unlearnable.cli._app import run
 from unlearnable.jobs.owner import OWNER_KEY
 from unlearnable.media import Refused, Signer, read_credentials
 from unlearnable.media.credentials import ENTRIES
+from unlearnable.media.heif import readable
 from unlearnable.protect import check, ledger
 
 pytest.importorskip("c2pa", reason="pip install 'unlearnable[c2pa]'")
@@ -66,12 +67,13 @@ def chain(folder: Path, *, curve: str = "secp256r1", own: bool = False) -> tuple
 
 def encoded(kind: str) -> bytes:
     pixels = np.random.default_rng(0).integers(60, 190, (48, 48, 3), dtype=np.uint8)
+    assert readable()
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind)
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "HEIF"])
 def test_every_file_type_is_signed_and_shows_the_same_picture(kind: str, tmp_path: Path) -> None:
     signer = Signer.load(*chain(tmp_path))
     before = encoded(kind)
@@ -83,6 +85,8 @@ def test_every_file_type_is_signed_and_shows_the_same_picture(kind: str, tmp_pat
     assert set(found.prohibits) == set(ENTRIES)
     assert np.array_equal(media.decode(after).pixels, media.decode(before).pixels)
     assert read_credentials(before, kind) is None
+    assert any("Content Credentials" in note for note in media.decode(after).notes)
+    assert not media.decode(before).notes
 
 
 @pytest.mark.parametrize("curve", ["secp384r1", "ed25519"])

@@ -172,3 +172,11 @@ def test_unusable_options_are_refused(wrong):
     # in the test run the type checker is quicker than the validation of a Literal
     with pytest.raises((ValueError, TypeCheckError), match="got|empty|Literal"):
         ProtectOptions(**wrong)
+
+
+def test_a_link_to_itself_is_one_failure_and_the_rest_goes_on(tmp_path):
+    photo(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "self").symlink_to(tmp_path / "in" / "self")
+    job = plan([tmp_path / "in"], tmp_path / "out", ProtectOptions())
+    assert categories(job) == {"a.png": "in"}
+    assert [(failure.path.name, "cannot be read" in failure.reason) for failure in job.failures] == [("self", True)]

@@ -488,3 +488,59 @@ def test_the_estimate_follows_the_bytes(monkeypatch):
     assert clock.left() == 20
     clock.add(25, worked=True)
     assert clock.left() == 0
+
+
+def test_another_folder_never_overwrites_what_is_protected(tmp_path):
+    first, second, output = photos(tmp_path / "2023"), photos(tmp_path / "2024", size=(48, 40)), tmp_path / "out"
+    go(first, output)
+    kept = contents(output)
+    summary = go(second, output)
+    assert [failure.reason for failure in summary.failures] == [
+        "a photo of this name from another folder is protected in its place: name another output folder, or move "
+        f"'class{number % 2}/{number}.{'png' if number % 3 else 'jpg'}' away"
+        for number in (0, 2, 1, 3)
+    ]
+    assert contents(output) == kept
+    moved = tmp_path / "moved"
+    first.rename(moved)
+    assert go(moved, output).kept == 4, "the same photos may lie elsewhere later"
+    (output / "class0" / "0.jpg").unlink()
+    assert go(second, output).protected == 1
+
+
+def test_what_a_killed_run_placed_is_known_though_the_next_run_writes_other_bytes(tmp_path):
+    """As signing does, whose bytes differ each time; here the strength changes."""
+    root, output = photos(tmp_path / "in"), tmp_path / "out"
+    go(root, output)
+    lines = (output / MANIFEST).read_bytes().splitlines(keepends=True)
+    lost = json.loads(lines[-1])
+    (output / MANIFEST).write_bytes(b"".join(lines[:-1]))
+    target = output / lost["output"]
+    stranger = go(root, output, ProtectOptions(epsilon=16))
+    assert [failure.reason for failure in stranger.failures] == [
+        f"a file that is not ours is in its place: move {lost['output']!r} away"
+    ]
+    ledger.claim(target).write_text(f"{lost['output_blake2']}\n")
+    assert go(root, output, ProtectOptions(epsilon=16)).failures == ()
+    assert not list(output.rglob(".*"))
+    assert check(root, output).exit_code == 0
+
+
+def test_a_film_is_not_read(tmp_path, monkeypatch):
+    root = photos(tmp_path / "in", 1)
+    (root / "a.mov").write_bytes(b"\x00\x00\x00\x14ftypqt  " + bytes(100))
+    (root / "b.jpg").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(100))
+    with (root / "c.jpg").open("wb") as file:
+        file.write(b"\xff\xd8\xff\xe0")
+        file.truncate(3 << 30)
+    (root / "empty.txt").touch()
+    job = plan([root], tmp_path / "out", OPTIONS)
+    assert {item.source.key for item in job.items} == {"class0/0.jpg", "b.jpg", "c.jpg"}
+    summary = go(root, tmp_path / "out")
+    assert {failure.path.name: failure.reason for failure in summary.failures} == {
+        "a.mov": "it is not a picture",
+        "b.jpg": "it is not a picture",
+        "c.jpg": "it is larger than 2 GB, which no photo is",
+        "empty.txt": "the file is empty",
+    }
+    assert summary.protected == 1

@@ -17,6 +17,7 @@ from PIL import Image
 
 from unlearnable.datasets.decode import decode
 from unlearnable.jobs.protecting import ProtectJob
+from unlearnable.media.heif import readable
 from unlearnable.protect import Item, ledger
 from unlearnable.report.panels import amplified
 
@@ -37,6 +38,7 @@ def thumbnail(path: Path, changed: float) -> bytes:
     Raises:
         ValueError: it cannot be read.
     """
+    readable()  # HEIC too, if it is installed
     with Image.open(path) as opened:
         opened.draft("RGB", (2 * THUMB, 2 * THUMB))
         size = opened.size

@@ -9,6 +9,9 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from unlearnable._types import Pixels
+from unlearnable.media.decode import NEEDS_HEIC
+from unlearnable.media.heif import START, is_heif, readable
+from unlearnable.media.tiff import PHOTOMETRIC, WHITE_IS_ZERO
 
 
 def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h w"]:
@@ -20,13 +23,17 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
         ValueError: it cannot be decoded; the message is one sentence.
     """
     try:
+        if is_heif(_start(source)) and not readable():
+            raise ValueError(NEEDS_HEIC)
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as opened:
             if size is not None:
                 opened.draft("RGB", (size * 2, size * 2))
+            negative = opened.format == "TIFF" and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
             upright = ImageOps.exif_transpose(opened)
             grey = upright.mode in ("1", "L", "LA", "I", "F") or upright.mode.startswith("I;16")
             if upright.mode.startswith("I"):
                 values = np.asarray(upright).astype(np.float32) / 257
+                values = 255 - values if negative else values
                 image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
             else:
                 image = upright.convert("L" if grey else "RGB")
@@ -36,6 +43,13 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"not a readable image ({error})") from error
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _start(source: bytes | Path) -> bytes:
+    if isinstance(source, bytes):
+        return source[:START]
+    with source.open("rb") as file:
+        return file.read(START)
 
 
 def stack(images: Sequence[UInt8[np.ndarray, "c h w"]], names: Sequence[str]) -> Pixels:

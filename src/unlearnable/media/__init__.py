@@ -1,8 +1,9 @@
 """Photo files to pixels and back, noise laid over them, and what is measured afterwards. Knows nothing of learning."""
 
 from unlearnable.media.credentials import Signed, Signer, read_credentials
-from unlearnable.media.decode import decode
-from unlearnable.media.encode import encode, output_format
+from unlearnable.media.decode import decode, refusal
+from unlearnable.media.encode import encode, output_format, unheld
+from unlearnable.media.heif import START
 from unlearnable.media.measure import Measurement, measure, ssim
 from unlearnable.media.optout import VALUES as OPTOUT_VALUES
 from unlearnable.media.optout import OptOut, meaning, read_optout, with_optout
@@ -22,6 +23,7 @@ from unlearnable.media.picture import (
 __all__ = [
     "FORMAT_SUFFIXES",
     "OPTOUT_VALUES",
+    "START",
     "Encoding",
     "Format",
     "Measurement",
@@ -44,6 +46,8 @@ __all__ = [
     "output_format",
     "read_credentials",
     "read_optout",
+    "refusal",
     "ssim",
+    "unheld",
     "with_optout",
 ]

@@ -11,8 +11,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from unlearnable.media import jpeg, metadata, png, tiff
+from unlearnable.media.heif import is_heif, readable
 from unlearnable.media.picture import Alpha, Encoding, Format, Metadata, Mode, Picture, Refused, Samples
 
+NEEDS_HEIC = 'HEIC needs an extra: pip install "unlearnable[heic]"'
 READABLE = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "HEIF")
 LOSSLESS_TIFF = frozenset({"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"})
 _OTHER_KINDS = {
@@ -23,8 +25,10 @@ _OTHER_KINDS = {
     b"\x00\x00\x00\x0cJXL": "a JPEG XL",
     b"\x00\x00\x00\x0cjP": "a JPEG 2000",
 }
-_KNOWN_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"RIFF", b"II*\x00", b"MM\x00*")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_KNOWN_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"II*\x00", b"MM\x00*")
+_CREDENTIALS = b"jumdc2pa\x00\x11\x00\x10"
+"""How the box begins that holds Content Credentials, in every kind of file."""
+
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, OverflowError, struct.error)
 
 
@@ -51,22 +55,22 @@ def decode(data: bytes) -> Picture:
 
 
 def _opened(data: bytes) -> Image.Image:
-    heif = data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
-    if heif:
-        try:
-            import pillow_heif
-        except ImportError as error:
-            raise Refused('HEIC needs an extra: pip install "unlearnable[heic]"') from error
-        pillow_heif.register_heif_opener(thumbnails=False)
+    heif = is_heif(data)
+    if heif and not readable():
+        raise Refused(NEEDS_HEIC)
     try:
         return Image.open(io.BytesIO(data), formats=READABLE if heif else READABLE[:-1])
     except UnidentifiedImageError as error:
-        for start, kind in _OTHER_KINDS.items():
-            if data.startswith(start):
-                raise Refused(f"it is {kind}, which cannot be protected: convert it to PNG first") from error
-        if data[4:12] in (b"ftypavif", b"ftypavis") or data.startswith(_KNOWN_STARTS):
-            raise Refused("the file is truncated, damaged or of a layout that cannot be read") from error
-        raise Refused("it is not a picture") from error
+        raise Refused(refusal(data) or "the file is truncated, damaged or of a layout that cannot be read") from error
+
+
+def refusal(start: bytes) -> str:
+    """Why a file that begins with these bytes (START or more) is no photo of a known kind; empty if it may be one."""
+    for begins, kind in _OTHER_KINDS.items():
+        if start.startswith(begins):
+            return f"it is {kind}, which cannot be protected: convert it to PNG first"
+    boxed = start[4:12] in (b"ftypavif", b"ftypavis") or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")
+    return "" if boxed or is_heif(start) or start.startswith(_KNOWN_STARTS) else "it is not a picture"
 
 
 def _damage(error: Exception) -> str:
@@ -138,6 +142,8 @@ def _samples(image: Image.Image, kind: Format, data: bytes, notes: list[str]) ->
     array = np.asarray(image)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         array = array.astype(np.uint16)
+        if kind == "TIFF" and image.tag_v2.get(tiff.PHOTOMETRIC) == tiff.WHITE_IS_ZERO:  # type: ignore[attr-defined]
+            array = 65_535 - array  # Pillow turns such samples round where they have 8 bits only
     if array.ndim == 2:
         return array[..., None], None, "L"
     if image.mode in ("LA", "RGBA"):
@@ -217,22 +223,36 @@ def _metadata(image: Image.Image, kind: Format, data: bytes, size: tuple[int, in
     if xmp:
         xmp, said = metadata.clean_xmp(xmp)
         notes += said
+    if _CREDENTIALS in data:
+        notes.append("its Content Credentials were left out: they were signed for the photo as it was")
+    if kind == "HEIF" and (info.get("aux") or info.get("depth_images")):
+        notes.append("a second picture in the file (gain map or depth) was left out")
     comment = info.get("comment") if kind == "JPEG" else None
-    resources = info.get("photoshop")
     texts = getattr(image, "text", {}) if kind == "PNG" else {}
+    kept_texts = {key: str(text) for key, text in texts.items() if png.is_kept(key, text)}
+    dropped = sorted(key for key in texts if key not in kept_texts and key != png.XMP_KEYWORD)
+    if dropped:
+        notes.append(f"its PNG texts {', '.join(key[:40] for key in dropped[:5])} were left out")
     colour = [chunk for chunk in png.chunks(data) if chunk[0] in png.COLOUR_CHUNKS] if kind == "PNG" else []
     return Metadata(
         icc=info.get("icc_profile") or None,
         exif=exif,
         xmp=xmp or None,
-        iptc=metadata.clean_iptc(resources) if isinstance(resources, dict) else None,
+        iptc=_iptc(image, kind),
         dpi=_dpi(info.get("dpi")),
         comment=comment if isinstance(comment, bytes) and len(comment) <= png.LONGEST_TEXT else None,
         colour_chunks=tuple(colour),
-        texts=tuple(
-            (key, str(text)) for key, text in texts.items() if key in png.KEPT_TEXTS and len(text) <= png.LONGEST_TEXT
-        ),
+        texts=tuple(kept_texts.items()),
     )
+
+
+def _iptc(image: Image.Image, kind: Format) -> bytes | None:
+    resources = image.info.get("photoshop")
+    found = metadata.clean_iptc(resources) if isinstance(resources, dict) else None
+    if found is None and kind == "TIFF":
+        block = image.tag_v2.get(tiff.IPTC)  # type: ignore[attr-defined]
+        found = metadata.clean_iptc({metadata.IPTC_RESOURCE: block})
+    return found
 
 
 def _dpi(value: object) -> tuple[float, float] | None:

@@ -33,6 +33,17 @@ def output_format(picture: Picture, target: Target) -> tuple[Format, bool]:
     return kind, kind in ("PNG", "TIFF", "HEIF")
 
 
+def unheld(picture: Picture, kind: Format) -> tuple[str, ...]:
+    """What the written format has no place for, one sentence each."""
+    metadata = picture.metadata
+    lost = {
+        "IPTC captions and credits": metadata.iptc and kind not in ("JPEG", "TIFF"),
+        "JPEG comment": metadata.comment and kind != "JPEG",
+        "PNG texts": metadata.texts and kind != "PNG",
+    }
+    return tuple(f"its {name} stayed behind: {kind} has no place for them" for name, there in lost.items() if there)
+
+
 def encode(picture: Picture, target: Target) -> tuple[bytes, Format, bool]:
     """File bytes, their format, and whether they hold exactly these pixels.
 
@@ -60,6 +71,8 @@ def _tiff(picture: Picture) -> bytes:
     described = {tag: exif[tag] for tag in exif if tag not in (EXIF_IFD, GPS_IFD)}
     if metadata.xmp:
         described[XMP_TAG] = metadata.xmp
+    if metadata.iptc:
+        described[tiff.IPTC] = metadata.iptc
     options: dict[str, Any] = {
         "tiffinfo": described,
         "compression": picture.encoding.compression or "tiff_adobe_deflate",

@@ -20,6 +20,7 @@ KEPT_TAGS = frozenset(
     {0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
     | set(range(0x9C9B, 0x9CA0))
 )
+IPTC_RESOURCE = 0x0404
 LONGEST_VALUE = 16_384  # bytes: long user comments are smaller, previews are larger
 LARGEST_BLOCK = 65_000  # bytes: what one JPEG segment holds
 
@@ -51,9 +52,14 @@ def clean_exif(exif: Image.Exif, size: tuple[int, int]) -> tuple[bytes | None, t
 
 def _kept_exif(exif: Image.Exif, size: tuple[int, int], notes: list[str]) -> Image.Exif:
     kept = Image.Exif()
-    for tag in KEPT_TAGS & set(exif):
-        if not hides_picture(exif[tag]):
-            kept[tag] = exif[tag]
+    mine = {tag: exif[tag] for tag in KEPT_TAGS & set(exif)}
+    for tag, value in mine.items():
+        if not hides_picture(value):
+            kept[tag] = value
+    pointers = {MAKER_NOTE, INTEROP_IFD}
+    below = [value for ifd in (EXIF_IFD, GPS_IFD) for tag, value in exif.get_ifd(ifd).items() if tag not in pointers]
+    if any(hides_picture(value) for value in [*mine.values(), *below]):
+        notes.append("an EXIF value that may hold a picture was left out")
     camera = _kept_values(exif.get_ifd(EXIF_IFD))
     if MAKER_NOTE in exif.get_ifd(EXIF_IFD) or exif.get_ifd(MAKER_NOTE):
         notes.append("the camera maker's private EXIF notes were left out because they may hold a preview")
@@ -99,5 +105,5 @@ def clean_xmp(xmp: bytes) -> tuple[bytes | None, tuple[str, ...]]:
 
 def clean_iptc(resources: Mapping[int, Any]) -> bytes | None:
     """IPTC captions and credits out of Photoshop's resources, whose thumbnails are left behind."""
-    block = resources.get(0x0404)
+    block = resources.get(IPTC_RESOURCE)
     return block if isinstance(block, bytes) and block and not hides_picture(block) else None

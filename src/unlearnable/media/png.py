@@ -19,8 +19,10 @@ from unlearnable.media.picture import Metadata, Refused
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
 KEPT_TEXTS = frozenset(
-    {"Title", "Author", "Description", "Copyright", "Creation Time", "Software", "Disclaimer", "Warning", "Source"}
+    {"Title", "Author", "Description", "Copyright", "Creation Time", "Software"}
+    | {"Disclaimer", "Warning", "Source", "Comment"}
 )
+XMP_KEYWORD = "XML:com.adobe.xmp"
 LONGEST_TEXT = 2_048
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -41,6 +43,11 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         position += 12 + length
     raise Refused("the file is truncated")
+
+
+def is_kept(key: str, text: str) -> bool:
+    """Whether a text is one of PNG's own and too short to hold a picture."""
+    return key in KEPT_TEXTS and len(text) <= LONGEST_TEXT
 
 
 def depth(data: bytes) -> int:
@@ -141,7 +148,7 @@ def with_metadata(data: bytes, metadata: Metadata) -> bytes:
     if metadata.exif:
         added.append((b"eXIf", metadata.exif.removeprefix(b"Exif\x00\x00")))
     if metadata.xmp:
-        added.append((b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + metadata.xmp))
+        added.append((b"iTXt", XMP_KEYWORD.encode() + b"\x00\x00\x00\x00\x00" + metadata.xmp))
     for key, text in metadata.texts:
         added.append((b"iTXt", key.encode("latin-1") + b"\x00\x00\x00\x00\x00" + text.encode()))
     first, *rest = chunks(data)

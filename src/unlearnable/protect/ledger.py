@@ -21,12 +21,15 @@ except ImportError:  # pragma: no cover - Windows: two runs at once are not noti
 
 MANIFEST = "manifest.jsonl"
 SYNC_SECONDS = 1.0  # between fsyncs, against power failure; one for each file slows folders of small photos
-TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".unlearnable-", ".tmp"
+TEMPORARY_PREFIX, TEMPORARY_SUFFIX, CLAIM_SUFFIX = ".unlearnable-", ".tmp", ".placed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One protected file. Hashes are BLAKE2b of 32 bytes, `size` is width and height as displayed, in pixels."""
+    """One protected file. Hashes are BLAKE2b of 32 bytes, `size` is width and height as displayed, in pixels.
+
+    `origin` is that of its `Source`; empty in manifests of earlier versions.
+    """
 
     source: str
     output: str
@@ -45,11 +48,22 @@ class Entry:
     measured: dict[str, float]
     notes: tuple[str, ...] = field(default=())
     version: str = ""
+    origin: str = ""
 
 
 def digest(data: bytes) -> str:
     """BLAKE2b of 32 bytes, in hexadecimal."""
     return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def short(target: Path) -> str:
+    """A name for what lies beside a file for a while; the file's own may be as long as a name can be."""
+    return digest(os.fsencode(target.name))[:16]
+
+
+def claim(target: Path) -> Path:
+    """Where a worker says which bytes it is about to put in place, until the manifest says so."""
+    return target.parent / f"{TEMPORARY_PREFIX}{short(target)}{CLAIM_SUFFIX}"
 
 
 def read(folder: Path) -> dict[str, Entry]:
@@ -88,6 +102,7 @@ class Ledger:
         self.folder = folder
         self._file: Any = None
         self._synced = 0.0
+        self._claims: set[str] = set()
 
     def __enter__(self) -> "Ledger":
         """Open, lock and repair; removes temporary files of a killed run. Raises ValueError or OSError."""
@@ -104,14 +119,24 @@ class Ledger:
                 if name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX):
                     with contextlib.suppress(OSError):
                         os.unlink(os.path.join(folder, name))
+                elif name.startswith(TEMPORARY_PREFIX) and name.endswith(CLAIM_SUFFIX):
+                    self._claims.add(os.path.join(folder, name))
         return self
+
+    def settle(self, output: str, *, new: bool) -> None:
+        """Take away the claim of a file that the manifest holds, one of a killed run too."""
+        place = claim(self.folder / output)
+        if new or str(place) in self._claims:
+            with contextlib.suppress(OSError):
+                place.unlink(missing_ok=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(OSError):
             self._sync()
-        self._file.close()
+        with contextlib.suppress(OSError):  # a full disk again: closing writes what is left
+            self._file.close()
 
     def _repair(self) -> None:
         self._file.seek(0)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from unlearnable.media import FORMAT_SUFFIXES
+from unlearnable.media import FORMAT_SUFFIXES, START, refusal
 from unlearnable.protect import ledger
 from unlearnable.protect.categories import Categories
 from unlearnable.protect.options import ProtectOptions
@@ -57,7 +57,10 @@ def plan(inputs: Sequence[Path], output: Path, options: ProtectOptions) -> Plan:
     check_paths(inputs, output)
     categories = Categories(options)
     sources, failures = find(inputs, avoid=output.resolve())
-    if not any(source.path.suffix.lower() in PHOTO_SUFFIXES or _looks_like_photo(source.path) for source in sources):
+    others = {source.key: _refusal(source) for source in sources if source.path.suffix.lower() not in PHOTO_SUFFIXES}
+    failures += [Failure(path=source.path, reason=others[source.key]) for source in sources if others.get(source.key)]
+    sources = [source for source in sources if not others.get(source.key)]
+    if not sources:
         raise ValueError(f"no photos found in {', '.join(str(path) for path in inputs)}")
     places = _places(sources, options)
     items: list[Item] = []
@@ -118,11 +121,11 @@ def _places(sources: Sequence[Source], options: ProtectOptions) -> dict[str, str
     return places
 
 
-def _looks_like_photo(path: Path) -> bool:
+def _refusal(source: Source) -> str:
+    """Why a file that is not named like a photo is none; empty if it begins like one."""
     try:
-        with path.open("rb") as file:
-            start = file.read(12)
-    except OSError:
-        return False
-    known = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"II*\x00", b"MM\x00*")
-    return start.startswith(known) or start[4:8] == b"ftyp"
+        with source.path.open("rb") as file:
+            start = file.read(START)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
+    return refusal(start) if start else "the file is empty"

@@ -130,6 +130,7 @@ def protect(
                         options=plan.options,
                         version=release,
                         previous=previous.get(item.output),
+                        origin=item.source.origin,
                     )
 
             sizes = {item.source.key: item.source.size for item in plan.items}
@@ -190,6 +191,7 @@ def _record(task: Task, outcome: Outcome, tally: _Tally, book: ledger.Ledger) ->
             tally.failures.append(Failure(path=task.source, reason="the disk is full"))
             tally.stopped = "the disk is full"
             return
+    book.settle(task.output, new=not outcome.kept)
     tally.entries.append(outcome.entry)
     tally.notes += [(task.source, note) for note in outcome.entry.notes]
     if outcome.warning:

@@ -6,20 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearnable.protect.ledger import MANIFEST
+from unlearnable.protect.ledger import MANIFEST, digest
 
 QUIETLY_IGNORED = frozenset({MANIFEST, "thumbs.db", "desktop.ini", "__macosx"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A regular file of an input. `key` is its path below the inputs; `folders` its sub-folders below its input."""
+    """A regular file of an input. `key` is its path below the inputs; `folders` its sub-folders below its input.
+
+    `origin` tells inputs apart and says nothing of where they are: 16 bits of a digest of the input's path.
+    """
 
     key: str
     path: Path
     size: int
     folders: tuple[str, ...]
     home: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ def find(inputs: Sequence[Path], avoid: Path) -> tuple[list[Source], list[Failur
     failures: list[Failure] = []
     for label, root in roots(inputs).items():
         home = root.resolve().name if root.is_dir() else root.resolve().parent.name
+        origin = digest(os.fsencode(root.resolve() if root.is_dir() else root.resolve().parent))[:4]
         for path, folders in _walk(root, avoid, failures):
             parts = [label, *folders, path.name] if root.is_dir() else [label]
             key = "/".join(part for part in parts if part)
@@ -69,7 +74,10 @@ def find(inputs: Sequence[Path], avoid: Path) -> tuple[list[Source], list[Failur
             if not stat.S_ISREG(status.st_mode):
                 failures.append(Failure(path=path, reason="it is not a regular file"))
                 continue
-            sources.append(Source(key=key, path=path, size=status.st_size, folders=folders, home=home or "photos"))
+            found = Source(
+                key=key, path=path, size=status.st_size, folders=folders, home=home or "photos", origin=origin
+            )
+            sources.append(found)
     return sorted(sources, key=lambda source: source.key), failures
 
 

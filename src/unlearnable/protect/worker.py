@@ -13,10 +13,13 @@ from jaxtyping import Int8
 
 from unlearnable import media
 from unlearnable.media import Picture, Refused
-from unlearnable.protect.ledger import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, Entry, digest
+from unlearnable.protect.ledger import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, Entry, claim, digest, short
 from unlearnable.protect.options import ProtectOptions
 
 ENOUGH_SURVIVAL = 0.6  # share of the noise; below it there is a warning
+LARGEST = 2 << 30
+"""Bytes of a file that are read at most."""
+
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -34,6 +37,7 @@ class Task:
     options: ProtectOptions
     version: str
     previous: Entry | None
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ def _sentence(error: OSError) -> str:
 
 
 def _work(task: Task) -> Outcome:
-    data = task.source.read_bytes()
+    data = _read(task.source)
     target = task.folder / task.output
     noise_hash = digest(repr(task.noise.shape).encode() + np.ascontiguousarray(task.noise).tobytes())
     before = Entry(
@@ -94,9 +98,15 @@ def _work(task: Task) -> Outcome:
         parameters=task.options.parameters(),
         measured={},
         version=task.version,
+        origin=task.origin,
     )
     if task.previous is not None and _still_good(task.previous, before, target):
         return Outcome(entry=task.previous, kept=True, warning=_warning(task.previous))
+    if task.previous is not None and _of_another_folder(task.previous, before) and target.exists():
+        raise Refused(
+            "a photo of this name from another folder is protected in its place: name another output folder, or move "
+            f"{task.output!r} away"
+        )
     original = media.decode(data)
     pattern = media.fit(
         task.noise,
@@ -119,8 +129,10 @@ def _work(task: Task) -> Outcome:
         again = media.decode(written)
         measured = _verify(original, again, pattern, lossless, task.options.epsilon)
         _verify_optout(again, task.options)
-        if target.exists() and task.previous is None and target.read_bytes() != written:
+        if target.exists() and task.previous is None and not _ours(target, written):
             raise Refused(f"a file that is not ours is in its place: move {task.output!r} away")
+        with claim(target).open("a", encoding="ascii") as note:  # should we be killed before the manifest has it
+            note.write(f"{digest(written)}\n")
         status = task.source.stat()
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.replace(path, target)
@@ -134,9 +146,38 @@ def _work(task: Task) -> Outcome:
         size=again.size,
         orientation=original.orientation,
         measured=measured,
-        notes=original.notes + lost,
+        notes=original.notes + lost + media.unheld(changed, kind),
     )
     return Outcome(entry=entry, warning=_warning(entry))
+
+
+def _read(source: Path) -> bytes:
+    """The bytes of a file that may be a photo; of any other, such as a film, only the first few are read."""
+    with source.open("rb") as file:
+        start = file.read(media.START)
+        if start and (reason := media.refusal(start)):
+            raise Refused(reason)
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise Refused("it is larger than 2 GB, which no photo is")
+        file.seek(0)
+        return file.read()
+
+
+def _of_another_folder(previous: Entry, wanted: Entry) -> bool:
+    """Whether this is another photo than the one protected here, not a new version of it."""
+    known = previous.origin and wanted.origin
+    return bool(known) and previous.origin != wanted.origin and previous.source_blake2 != wanted.source_blake2
+
+
+def _ours(target: Path, written: bytes) -> bool:
+    """Whether a file that the manifest does not know was put there by a run that was killed before it said so."""
+    there = target.read_bytes()
+    if there == written:
+        return True
+    try:
+        return digest(there) in claim(target).read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return False
 
 
 def _still_good(previous: Entry, wanted: Entry, target: Path) -> bool:
@@ -185,8 +226,7 @@ def temporary(target: Path, folder: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     if folder.resolve() not in (target.parent.resolve(), *target.parent.resolve().parents):
         raise Refused("a link in the output folder leads out of it")
-    short = digest(os.fsencode(target.name))[:16]  # the name itself may be as long as a name can be
-    path = target.parent / f"{TEMPORARY_PREFIX}{short}-{os.getpid()}{TEMPORARY_SUFFIX}"
+    path = target.parent / f"{TEMPORARY_PREFIX}{short(target)}-{os.getpid()}{TEMPORARY_SUFFIX}"
     try:
         yield path
     finally:

@@ -30,6 +30,7 @@ def ask(
     cookie: str | None = COOKIE,
     kind: str = "http",
     extra: tuple[tuple[bytes, bytes], ...] = (),
+    guard: Guard | None = None,
 ) -> tuple[int | str, dict[str, str], bytes]:
     headers = list(extra)
     for name, value in ((b"host", host), (b"origin", origin), (b"cookie", cookie)):
@@ -44,7 +45,7 @@ def ask(
     async def receive() -> MutableMapping[str, Any]:
         return {"type": "http.request"}
 
-    asyncio.run(Guard(_inner, port=PORT, token=TOKEN)(scope, receive, send))
+    asyncio.run((guard or Guard(_inner, port=PORT, token=TOKEN))(scope, receive, send))
     first = sent[0]
     found = {name.decode(): value.decode() for name, value in first.get("headers", ())}
     return first.get("status", first["type"]), found, b"".join(each.get("body", b"") for each in sent)
@@ -91,6 +92,23 @@ def test_a_websocket_from_another_site_is_closed(origin: str | None) -> None:
 
 def test_a_page_of_another_site_cannot_read_ours_either() -> None:
     assert ask(origin="http://evil.example")[0] == 403
+
+
+def test_other_programs_cookies_do_not_hide_ours() -> None:
+    """Cookies of this computer are shared by all ports, and may be anything."""
+    assert ask(cookie=f'theme={{"dark":1}}; a b; {COOKIE}; z="x')[0] == 200
+
+
+def test_a_ticket_opens_the_page_once() -> None:
+    guard = Guard(_inner, port=PORT, token=TOKEN, tickets=["first"])
+    status, headers, _ = ask(cookie=None, query="token=first", guard=guard)
+    assert (status, headers["set-cookie"].split(";")[0]) == (303, COOKIE)
+    assert ask(cookie=None, query="token=first", guard=guard)[0] == 403
+    assert ask(cookie=None, path="/ticket", guard=guard)[0] == 403
+    another = ask(path="/ticket", guard=guard)[2].decode()
+    assert another not in ("", TOKEN)
+    assert ask(cookie=None, query=f"token={another}", guard=guard)[0] == 303
+    assert ask(cookie=None, query=f"token={another}", guard=guard)[0] == 403
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from app.conftest import picture
 from unlearnable.app import work as work_module
 from unlearnable.app.manager import Manager
-from unlearnable.app.store import Job, Store
+from unlearnable.app.store import Job, Store, shown
 from unlearnable.app.work import alive, work
 from unlearnable.app.zipping import zipped
 from unlearnable.protect import MANIFEST, check
@@ -326,3 +326,44 @@ def test_what_is_asked_meanwhile_is_read_a_few_times_a_second(tmp_path: Path) ->
     store.change(name, wish="pause")
     time.sleep(work_module.TOLD)
     assert wishes.stop()
+
+
+def test_a_name_that_is_no_text_is_protected_and_shown_escaped(tmp_path: Path, photos: Path) -> None:
+    odd = os.fsdecode(os.fsencode(photos / "bob") + b"/M\xfcller.png")
+    picture(Path(odd), 20)
+    store = Store(tmp_path / "desk")
+    (tmp_path / "desk" / "locks").mkdir()
+    name = store.add("protect", spec(photos))
+    work(tmp_path / "desk", name)
+    job = store.job(name)
+    assert job is not None
+    assert (job.state, job.message) == ("done", "")
+    (file,) = (file for file in store.files(name) if "ller" in file.key)
+    assert (file.state, str(file.path)) == ("protected", odd)
+    assert shown(file.key) == "bob/M\\udcfcller.png"
+    assert (photos.with_name("Photos.protected") / "bob" / os.path.basename(odd)).is_file()
+    archive = zipfile.ZipFile(BytesIO(b"".join(zipped(photos, [file.key]))))
+    assert archive.namelist() == ["bob/M\\udcfcller.png"]
+
+
+def test_a_date_that_a_zip_cannot_hold_is_the_nearest_one(tmp_path: Path, photos: Path) -> None:
+    os.utime(photos / "ann" / "0.png", (0, 0))
+    archive = zipfile.ZipFile(BytesIO(b"".join(zipped(photos, ["ann/0.png"]))))
+    assert archive.getinfo("ann/0.png").date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_a_job_whose_store_cannot_be_written_ends_and_is_started_again(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "desk")
+    (tmp_path / "desk" / "locks").mkdir()
+    name = store.add("protect", spec(photos))
+
+    def full(*values: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setitem(work_module.KINDS, "protect", full)
+    work(tmp_path / "desk", name)
+    job = store.job(name)
+    assert job is not None
+    assert (job.state, "disk I/O error" in job.message) == ("failed", True)

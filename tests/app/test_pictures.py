@@ -31,6 +31,7 @@ def test_samples_show_the_very_files_and_say_what_could_not_be_protected(tmp_pat
     made, problems = samples(prepare([photos], tmp_path / "out"), gallery)
     assert len(problems) == 1
     assert problems[0].startswith("ann/0.png: ")
+    assert len(made) == 3, "others take their places"
     assert not (tmp_path / "out").exists(), "nothing is written where the copies will be"
     for sample in made:
         content, kind = gallery.get(sample.before) or (b"", "")

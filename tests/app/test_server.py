@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,11 @@ def get(url: str, cookie: str = "", **headers: str) -> tuple[int, dict[str, str]
 
 
 def test_only_with_the_key_only_on_loopback_and_a_second_launch_opens_the_first(
-    app: tuple[subprocess.Popen[str], str], tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+    app: tuple[subprocess.Popen[str], str],
+    tmp_path: Path,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, url = app
     base = url.split("/?")[0]
@@ -96,8 +101,15 @@ def test_only_with_the_key_only_on_loopback_and_a_second_launch_opens_the_first(
     for address in _other_addresses():
         with socket.socket() as probe:
             assert probe.connect_ex((address, port)) != 0, "it listens on loopback only"
+    assert (tmp_path / "desk").stat().st_mode & 0o077 == 0
     assert run(["app", "--no-browser", "--data", str(tmp_path / "desk")]) == 0
     assert f"running already: {url}" in capsys.readouterr().err.replace("\n", "")
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert run(["app", "--data", str(tmp_path / "desk")]) == 0
+    (once,) = opened
+    assert url.rpartition("=")[2] not in once, "all users of a computer can read what a browser is started with"
+    assert [get(once)[0] for _ in range(2)] == [303, 403]
 
 
 def _other_addresses() -> list[str]:

@@ -1,8 +1,8 @@
 """Who may talk to the app: this computer's browser, with the address that was printed."""
 
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import SimpleCookie
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,6 +10,9 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TICKET = "/ticket"
+"""Where who has the key asks for another that opens the page once: it may be seen by others on its way."""
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 NAMES = ("127.0.0.1", "localhost")
@@ -52,10 +55,11 @@ class Guard:
         inner: the application.
         port: where it is served.
         token: the key of this launch.
+        tickets: keys that open the page once, such as that on the browser's command line, which all users can read.
     """
 
-    def __init__(self, inner: Application, *, port: int, token: str) -> None:
-        self.inner, self.token = inner, token
+    def __init__(self, inner: Application, *, port: int, token: str, tickets: Iterable[str] = ()) -> None:
+        self.inner, self.token, self.tickets = inner, token, set(tickets)
         self.hosts = {f"{name}:{port}" for name in NAMES}
         self.origins = {f"http://{host}" for host in self.hosts}
         self.cookie = f"unlearnable-{port}"
@@ -76,15 +80,22 @@ class Guard:
             return
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         if scope["type"] == "http" and "token" in query:
-            if not self._known(query.pop("token")):
+            given = query.pop("token")
+            if given in self.tickets:
+                self.tickets.discard(given)
+            elif not self._known(given):
                 await _refuse(scope, send, 403, FULL_URL)
                 return
             rest = f"?{urlencode(query)}" if query else ""
             await self._welcome(send, f"{scope['path']}{rest}")
             return
-        cookies = SimpleCookie(headers.get("cookie", ""))
-        if self.cookie not in cookies or not self._known(cookies[self.cookie].value):
+        if not self._known(_cookie(headers.get("cookie", ""), self.cookie)):
             await _refuse(scope, send, 403, FULL_URL)
+            return
+        if scope["type"] == "http" and scope["path"] == TICKET:
+            ticket = secrets.token_urlsafe(24)
+            self.tickets.add(ticket)
+            await _answer(send, 200, ticket)
             return
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
@@ -117,10 +128,20 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
+def _cookie(header: str, name: str) -> str:
+    """Return one cookie; others, of other programs on this computer, may be anything."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return next((value for found, _, value in pairs if found == name), "")
+
+
 async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
+    await _answer(send, status, sentence)
+
+
+async def _answer(send: Send, status: int, sentence: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": sentence.encode()})

@@ -60,7 +60,7 @@ class Places:
         return real
 
     def folders(self, folder: Path) -> list[Path]:
-        """Return the sub-folders that may be seen, by name; hidden ones and those that cannot be read are left out.
+        """Return the sub-folders that may be seen, by name; without hidden ones and those that cannot be read or named.
 
         Raises:
             OutsideError: `folder` may not be seen, or cannot be read.
@@ -76,7 +76,8 @@ class Places:
                 if path.name.startswith(".") or not path.is_dir():
                     continue
                 self.inside(str(path))
-            except (OutsideError, OSError):
+                path.name.encode()  # the browser has no way to name what is no text; the command line has
+            except (OutsideError, OSError, UnicodeEncodeError):
                 continue
             kept.append(path)
         return kept

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from unlearnable.app.store import shown
 from unlearnable.datasets.decode import decode
 from unlearnable.jobs.protecting import ProtectJob
 from unlearnable.media.heif import readable
@@ -22,7 +23,7 @@ from unlearnable.protect import Item, ledger
 from unlearnable.report.panels import amplified
 
 THUMB, SHOWN = 96, 1600
-SAMPLES = 3
+SAMPLES, TRIED = 3, 9
 LOOKED_AT = 16_000_000
 """Pixels of a photo that the difference is drawn from."""
 
@@ -111,11 +112,14 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
     """Protect up to three photos of a job in a temporary folder, for looking.
 
     Returns:
-        The samples, and for those that could not be protected one sentence each.
+        The samples, and for those that could not be protected one sentence each; others take their places.
     """
     made: list[Sample] = []
     problems: list[str] = []
-    for item in chosen(job.plan.items):
+    first = chosen(job.plan.items)
+    for item in [*first, *(item for item in chosen(job.plan.items, TRIED) if item not in first)]:
+        if len(made) == SAMPLES:
+            break
         with tempfile.TemporaryDirectory(prefix="unlearnable-") as folder:
             output = Path(folder) / "out"
             one = replace(job, plan=replace(job.plan, items=(item,), failures=(), output=output))
@@ -123,7 +127,7 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
             summary = one.run(workers=1)
             seconds = time.perf_counter() - started
             if summary.failures:
-                problems.append(f"{item.source.key}: {summary.failures[0].reason}")
+                problems.append(f"{shown(item.source.key)}: {summary.failures[0].reason}")
                 continue
             entry = ledger.read(output)[item.output]
             made.append(_sample(item, output / item.output, entry, seconds, gallery))
@@ -136,7 +140,7 @@ def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gall
     coarse = before[:, ::step, ::step], after[:, ::step, ::step]
     difference = amplified(coarse[0], coarse[1])
     return Sample(
-        name=item.source.key,
+        name=shown(item.source.key),
         size=entry.size,
         before=_shown(item.source.path, before, gallery),
         after=_shown(written, after, gallery),

@@ -1,12 +1,16 @@
 """Build the app, find a port, and serve it to this computer."""
 
 import json
+import os
 import secrets
 import signal
 import socket
+import sqlite3
 import threading
+import urllib.request
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -17,10 +21,10 @@ from platformdirs import user_data_path
 
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.guard import Application, Guard
+from unlearnable.app.guard import TICKET, Application, Guard
 from unlearnable.app.pictures import thumbnail
 from unlearnable.app.zipping import zipped
-from unlearnable.evaluation.store import claimed, write_json
+from unlearnable.evaluation.store import claimed
 from unlearnable.protect import MANIFEST, ledger
 
 ASSETS = Path(__file__).parent / "assets"
@@ -30,8 +34,8 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; f
 """Of the report's own page: it shows, and runs nothing."""
 
 
-def build(desk: Desk, *, port: int, token: str) -> Application:
-    """Return the whole ASGI application, guarded."""
+def build(desk: Desk, *, port: int, token: str, ticket: str | None = None) -> Application:
+    """Return the whole ASGI application, guarded; a ticket opens it once."""
     from nicegui import ui
 
     from unlearnable.app.pages import pages
@@ -41,7 +45,7 @@ def build(desk: Desk, *, port: int, token: str) -> Application:
     _routes(inner, desk)
     pages(desk)
     ui.run_with(inner, title=text.NAME, dark=None, language="en-US", show_welcome_message=False, tailwind=False)
-    return Guard(inner, port=port, token=token)
+    return Guard(inner, port=port, token=token, tickets=[ticket] if ticket else [])
 
 
 def _routes(inner: FastAPI, desk: Desk) -> None:
@@ -148,7 +152,9 @@ def serve(
         ValueError: no port is free, or a folder is missing.
     """
     home = folder or user_data_path("unlearnable")
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(OSError):
+        home.chmod(0o700)  # photos are uploaded here, and the key of a launch
     note = home / "app.json"
     with claimed(home / "app.lock") as ours:
         if not ours:
@@ -158,35 +164,53 @@ def serve(
                 raise ValueError("the app is just starting or ending: try again in a few seconds") from error
             say(text.RUNNING.format(url=url))
             if browser:
-                webbrowser.open(url)
+                webbrowser.open(_for_once(url))
             return
         desk = Desk.at(home, allowed)
         found, token = free_port(port), secrets.token_urlsafe(24)
         if found != port:
             say(text.TAKEN.format(port=port, other=found))
-        url = f"http://127.0.0.1:{found}/?token={token}"
-        note.touch(mode=0o600)
-        write_json(note, {"url": url})
-        note.chmod(0o600)
+        url, ticket = f"http://127.0.0.1:{found}/?token={token}", secrets.token_urlsafe(24)
+        _keep(note, {"url": url})
+        once = f"http://127.0.0.1:{found}/?token={ticket}" if browser else None
         try:
-            _run(desk, found, token, lambda: _opened(url, browser=browser, say=say))
+            _run(build(desk, port=found, token=token, ticket=ticket), desk, found, lambda: _opened(url, once, say))
         finally:
             desk.manager.close()
             note.unlink(missing_ok=True)
 
 
-def _opened(url: str, *, browser: bool, say: Callable[[str], None]) -> None:
+def _keep(note: Path, content: dict[str, str]) -> None:
+    """Write a file that this user alone can read, at every moment of its life."""
+    note.unlink(missing_ok=True)
+    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file)
+
+
+def _for_once(url: str) -> str:
+    """Ask a running app for an address that opens its page once; its own if it does not answer."""
+    base, _, token = url.partition("/?token=")
+    name = f"unlearnable-{base.rpartition(':')[2]}"
+    request = urllib.request.Request(f"{base}{TICKET}", headers={"cookie": f"{name}={token}"})  # noqa: S310 - our own
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own
+            return f"{base}/?token={answer.read().decode()}"
+    except (OSError, ValueError):
+        return url
+
+
+def _opened(url: str, once: str | None, say: Callable[[str], None]) -> None:
     say(f"The app is at {url}")
     say("Only this computer can open it. Ctrl-C ends it; work under way goes on at the next start.")
-    if browser:
-        webbrowser.open(url)
+    if once is not None:  # what a browser is started with can be read by every user of this computer
+        webbrowser.open(once)
 
 
-def _run(desk: Desk, port: int, token: str, ready: Callable[[], None]) -> None:
+def _run(application: Application, desk: Desk, port: int, ready: Callable[[], None]) -> None:
     import uvicorn
 
     config = uvicorn.Config(
-        build(desk, port=port, token=token),
+        application,
         host="127.0.0.1",
         port=port,
         log_level="error",
@@ -203,7 +227,8 @@ def _run(desk: Desk, port: int, token: str, ready: Callable[[], None]) -> None:
                 told = True
                 ready()
             if told:
-                desk.manager.tick()
+                with suppress(sqlite3.Error, OSError):  # a full disk may have room again a second later
+                    desk.manager.tick()
 
     keeper = threading.Thread(target=look_after, daemon=True)
     keeper.start()

@@ -1,6 +1,7 @@
 """Jobs in one sqlite file: what was asked for, how far it is, what became of each file."""
 
 import json
+import os
 import sqlite3
 import time
 import uuid
@@ -83,6 +84,20 @@ class File:
     skip: bool
 
 
+def _stored(name: str) -> str | bytes:
+    """Return a path as sqlite can hold it: bytes where it is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name)
+    return name
+
+
+def shown(name: str) -> str:
+    """Return a path that may be no text as text for people."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 class Store:
     """The sqlite file; every call opens it anew, so that threads and processes can share it.
 
@@ -137,6 +152,7 @@ class Store:
         """Set columns of a job."""
         if "result" in values:
             values["result"] = json.dumps(values["result"])
+        values = {column: shown(value) if isinstance(value, str) else value for column, value in values.items()}
         columns = ", ".join(f"{column} = ?" for column in values)
         with self._open() as database:
             database.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*values.values(), name))  # noqa: S608 - our own names
@@ -161,14 +177,11 @@ class Store:
                     (
                         name,
                         place,
-                        key,
-                        path,
-                        output,
-                        category,
-                        "skipped" if path in skipped else "waiting",
-                        int(path in skipped),
+                        *map(_stored, values),
+                        "skipped" if _stored(values[1]) in skipped else "waiting",
+                        int(_stored(values[1]) in skipped),
                     )
-                    for place, (key, path, output, category) in enumerate(files)
+                    for place, values in enumerate(files)
                 ),
             )
 
@@ -177,7 +190,7 @@ class Store:
         with self._open() as database:
             database.executemany(
                 "UPDATE files SET state = ?, reason = ? WHERE job = ? AND path = ?",
-                ((state, reason, name, path) for path, state, reason in ended),
+                ((state, shown(reason), name, _stored(path)) for path, state, reason in ended),
             )
 
     def fail_file(self, name: str, path: str, reason: str) -> None:
@@ -189,7 +202,7 @@ class Store:
             database.execute(
                 "INSERT INTO files (job, place, key, path, output, category, state, reason) "
                 "VALUES (?, ?, ?, ?, '', '', 'failed', ?)",
-                (name, place, Path(path).name, path, reason),
+                (name, place, _stored(Path(path).name), _stored(path), shown(reason)),
             )
 
     def skip(self, name: str, place: int, *, skip: bool = True) -> None:
@@ -203,7 +216,10 @@ class Store:
     def skipped(self, name: str) -> set[str]:
         """Return the keys of the files to leave out."""
         with self._open() as database:
-            return {row["key"] for row in database.execute("SELECT key FROM files WHERE job = ? AND skip", (name,))}
+            return {
+                os.fsdecode(row["key"])
+                for row in database.execute("SELECT key FROM files WHERE job = ? AND skip", (name,))
+            }
 
     def files(self, name: str, *, states: Iterable[FileState] = (), start: int = 0, count: int = 50) -> list[File]:
         """Return some of a job's files in order, of certain states if any are named."""
@@ -244,5 +260,13 @@ def _job(row: sqlite3.Row) -> Job:
 
 
 def _file(row: sqlite3.Row) -> File:
-    values = {name: row[name] for name in ("place", "key", "output", "category", "state", "reason")}
-    return File(**values, path=Path(row["path"]), skip=bool(row["skip"]))
+    return File(
+        place=row["place"],
+        key=os.fsdecode(row["key"]),
+        path=Path(os.fsdecode(row["path"])),
+        output=os.fsdecode(row["output"]),
+        category=os.fsdecode(row["category"]),
+        state=row["state"],
+        reason=row["reason"],
+        skip=bool(row["skip"]),
+    )

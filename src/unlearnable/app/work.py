@@ -1,9 +1,10 @@
 """The process that does one job: `python -m unlearnable.app.work FOLDER JOB`. It needs no app to be running."""
 
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def work(folder: Path, name: str) -> None:
         store.change(name, state="running", message="")
         try:
             KINDS[job.kind](store, job)
-        except (ValueError, KeyError, OSError, RuntimeError, ImportError, MemoryError) as error:
-            store.change(name, state="failed", message=sentence(error), finished=time.time(), seconds_left=None)
+        except (ValueError, KeyError, OSError, RuntimeError, ImportError, MemoryError, sqlite3.Error) as error:
+            with suppress(sqlite3.Error):  # then the app sees that this process is gone, and starts another
+                store.change(name, state="failed", message=sentence(error), finished=time.time(), seconds_left=None)
 
 
 class _Wishes:

@@ -54,14 +54,16 @@ def history_page(desk: Desk) -> None:
 def _delete_copies(desk: Desk, job: Job) -> None:
     """Delete the files that the manifest names, and nothing else."""
     folder = desk.places.inside(job.spec["output"])
-    if job.state == "running":
+    now = desk.manager.store.job(job.id)
+    if now is not None and now.state == "running":
         raise ValueError("it is running: pause it first")
     if not (folder / MANIFEST).is_file():
         return
-    for name in ledger.read(folder):
-        path = (folder / name).resolve()
-        if folder in path.parents:
-            path.unlink(missing_ok=True)
+    with ledger.Ledger(folder):  # nobody else writes there meanwhile
+        for name in ledger.read(folder):
+            path = (folder / name).resolve()
+            if folder in path.parents:
+                path.unlink(missing_ok=True)
     (folder / MANIFEST).unlink()
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
         if not any(path.iterdir()):

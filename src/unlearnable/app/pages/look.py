@@ -106,7 +106,10 @@ async def look_page(desk: Desk, source: str) -> None:
         shown.clear()
         with shown:
             ui.label(text.MAKING_PREVIEW).classes("faint").props("role=status")
-        made, failed = await aside(samples, job, desk.gallery)
+        try:
+            made, failed = await aside(samples, job, desk.gallery)
+        except (ValueError, OSError, MemoryError) as error:
+            made, failed = [], [sentence(error)]
         shown.clear()
         with shown:
             _samples(made, failed)
@@ -117,16 +120,16 @@ async def look_page(desk: Desk, source: str) -> None:
             words = text.ESTIMATE.format(time=spoken(total), seconds=each, cores=cores)
             if total < FEW_SECONDS:
                 words = text.SOON
-            free = shutil.disk_usage(_existing(Path(choices.output))).free
+            free = shutil.disk_usage(_existing(job.plan.output)).free
             if free < 2 * job.plan.bytes:
                 words += " " + text.NO_SPACE.format(need=size(2 * job.plan.bytes), free=size(free))
             estimate.set_text(words)
-            start.props(remove="disable")
+        start.props(remove="disable")
 
     async def begin() -> None:
         try:
             job = await aside(ready)
-            Path(choices.output).parent.mkdir(parents=True, exist_ok=True)
+            job.plan.output.parent.mkdir(parents=True, exist_ok=True)
         except (ValueError, OSError, KeyError) as error:
             problem.set_text(sentence(error))
             return

@@ -10,7 +10,7 @@ from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import card, title
 from unlearnable.app.pages.job import JobPage
 from unlearnable.app.paths import OutsideError
-from unlearnable.app.store import File, FileState, Job
+from unlearnable.app.store import File, FileState, Job, shown
 
 PAGE = 50
 """Files shown at once."""
@@ -76,7 +76,7 @@ class ProtectPage(JobPage):
                 sanitize=False,
             )
             with ui.column().style("gap: 0; min-width: 0"):
-                ui.label(file.key).classes("name")
+                ui.label(shown(file.key)).classes("name")
                 if file.reason:
                     ui.label(file.reason).classes("failed" if file.state == "failed" else "faint")
             ui.label(text.FILE_STATES[file.state]).classes("failed" if file.state == "failed" else "faint")
@@ -88,7 +88,7 @@ class ProtectPage(JobPage):
                     self.refresh()
 
                 button = ui.button(words, on_click=turn).props("flat dense no-caps").classes("act")
-                button.props["aria-label"] = f"{words} {file.key}"
+                button.props["aria-label"] = f"{words} {shown(file.key)}"
             else:
                 ui.element("span")
 

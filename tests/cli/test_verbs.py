@@ -15,6 +15,7 @@ from unlearnable.cli import doctor
 from unlearnable.cli._app import run
 from unlearnable.imageset import ImageSet
 from unlearnable.jobs.owner import OWNER_KEY
+from unlearnable.jobs.pairs import read_pairs
 from unlearnable.packs import load_pack
 from unlearnable.poisons.slots import SlotNoise
 
@@ -58,6 +59,16 @@ def test_protect_then_check(photos: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "6 of 6 files" in capsys.readouterr().err
     assert run(["protect", str(photos), "-o", str(target), "--jobs", "1"]) == 0
     assert "6 were there already" in capsys.readouterr().err
+
+
+def test_several_folders_are_protected_into_one_and_checked(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts, target = [str(photos / "cats"), str(photos / "dogs")], str(photos.with_name("protected"))
+    assert run(["protect", *parts, "-o", target, "--jobs", "1"]) == 0
+    assert run(["check", *parts, target]) == 0
+    assert "6 of 6 files" in capsys.readouterr().err
+    pairs, _ = read_pairs([Path(part) for part in parts], Path(target), None)
+    assert len(pairs) == 6
+    assert run(["check", parts[0], target]) == 1, "half of the originals are not there"
 
 
 def test_a_changed_file_fails_the_check(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +124,8 @@ def test_other_runs_of_one_owner_give_a_name_the_same_noise(photos: Path) -> Non
         (["protect", "PHOTOS"], "--output"),
         (["protcet", "PHOTOS"], "protect"),
         (["check", "PHOTOS", "PHOTOS"], "manifest"),
+        (["check", "PHOTOS"], "name the originals first"),
+        (["prove", "PHOTOS"], "name the originals first"),
         (["prove", "PHOTOS", "absent"], "no folder absent"),
         (["prove", "PHOTOS", "EMPTY"], "no photo of"),
         (["pack", "show", "nope"], "unknown pack"),

@@ -17,6 +17,7 @@ def records() -> list[dict]:
         record("weak <b>", "none", 55.0, **cifar),
         record("weak <b>", "gray", 87.0, **cifar),
         record("strong", "none", 52.0, **cifar, poison=published),
+        record("strong", "jpeg:75", 51.0, **cifar, poison=published),
         record("strong", "clean-part:0.2", 70.0, **cifar, poison=published),
     ]
 
@@ -37,14 +38,29 @@ def test_the_lowest_worst_case_comes_first() -> None:
     assert {"single-seed", "countermeasure-not-run"} <= {flag.name for flag in strong.flags}
 
 
+def test_what_nobody_has_run_is_named_and_without_any_there_is_no_verdict() -> None:
+    alone = [record("clean", "none", 90.0), record("strong", "none", 12.0)]
+    text = leaderboard_markdown({"x": alone}, {"x": ("none", "gray", "dfr:500")})
+    assert "run against no poison yet: gray, dfr:500." in text
+    assert "2 of 3 countermeasures were not run, only none." in text
+    assert "| 1 | 90.0 | not tested |" in text
+    html = leaderboard_html({"x": alone}, {"x": ("none", "gray", "dfr:500")})
+    assert "<small>1 of 2 tried</small>" in html
+    nothing = [{"name": "no-effect", "sentence": "It changed nothing."}]
+    idle = [*alone, record("clean", "blur:0.1", 90.0), record("strong", "blur:0.1", 12.0, flags=nothing)]
+    board = Board(name="x", records=tuple(idle))
+    assert (board.standings[0].tried, board.standings[0].verdict) == (1, "not tested")
+    assert "no-effect" in {flag.name for flag in board.standings[0].flags}
+
+
 def test_markdown_has_headlines_matrix_flags_and_sources() -> None:
     text = leaderboard_markdown({"c10-10k": records()})
     first = next(line for line in text.splitlines() if line.startswith("| strong"))
-    assert first.startswith("| strong | 51.0 (52.0) | **52.0** by none | 1 | 90.0 | held |")
+    assert first.startswith("| strong | 51.0 (52.0) | **52.0** by none | 2 | 90.0 | held |")
     assert "weak &lt;b&gt;" in text
     assert "`single-seed`" in text
     assert "## Published numbers" in text
-    assert "6 trials, 1 seed," in text
+    assert "7 trials, 1 seed," in text
 
 
 def test_the_page_needs_nothing_else_and_shows_every_cell() -> None:
@@ -55,7 +71,7 @@ def test_the_page_needs_nothing_else_and_shows_every_cell() -> None:
     assert "weak <b>" not in html
     assert html.count('class="worst"') == 2
     assert 'title="strong, gray: not run"' in html
-    assert "<small>1 of 2 tried</small>" in html, "clean-part has clean images, and does not count"
+    assert "<small>2 of 3 tried</small>" in html, "clean-part has clean images, and does not count"
 
 
 @pytest.mark.parametrize("share", [None, -1.0, *(step / 20 for step in range(21)), 1.5])

@@ -10,6 +10,8 @@ from cyclopts import Parameter
 
 from unlearnable.jobs.owner import usable_cores
 
+FOLDERS = "The originals, one folder or several, and last the folder with their protected copies."
+Folders = Annotated[list[Path], Parameter(help=FOLDERS)]
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"])]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress; only problems are said.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Machine-readable lines on standard output.")]
@@ -20,6 +22,17 @@ def emit(record: Mapping[str, Any]) -> None:
     """Write one JSON line to standard output."""
     sys.stdout.write(json.dumps(record, ensure_ascii=True) + "\n")
     sys.stdout.flush()
+
+
+def parted(folders: list[Path]) -> tuple[list[Path], Path]:
+    """Return the originals' folders and the protected one.
+
+    Raises:
+        ValueError: there are not two folders.
+    """
+    if len(folders) < 2:
+        raise ValueError("name the originals first, and then the folder that `unlearnable protect` wrote")
+    return folders[:-1], folders[-1]
 
 
 def jobs_or_default(jobs: int | None) -> int:

@@ -29,6 +29,15 @@ def find_suite(name: str) -> Suite:
     return suites[wanted]()
 
 
+def planned_columns(name: str) -> tuple[str, ...]:
+    """Return the columns of a suite of this checkout, run or not; none if there is no such suite here."""
+    try:
+        suite = find_suite(name)
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys(trial.title for trial in suite.trials))
+
+
 def suites_of(module: ModuleType) -> dict[str, Callable[[], Suite]]:
     """Return the functions of a module that return a suite, by name."""
     return {

@@ -134,15 +134,17 @@ def leaderboard(
     results: Results = Path("results"),
 ) -> int:
     """Write the leaderboard from committed results: Markdown, and HTML with a heat map."""
+    from unlearnable.cli._suites import planned_columns
     from unlearnable.report.leaderboard import leaderboard_html, leaderboard_markdown
 
     chosen = suites or [name for name in ("c10-10k", "c10") if (results / f"{name}.jsonl").is_file()]
     if not chosen:
         raise ValueError(f"there is no {results}/c10-10k.jsonl: run `unlearnable bench run c10-10k`, or name a file")
     records = {Path(name).stem: _records(name, results) for name in chosen}
+    planned = {name: columns for name in records if (columns := planned_columns(name))}
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(leaderboard_markdown(records), encoding="utf-8")
-    output.with_suffix(".html").write_text(leaderboard_html(records), encoding="utf-8")
+    output.write_text(leaderboard_markdown(records, planned), encoding="utf-8")
+    output.with_suffix(".html").write_text(leaderboard_html(records, planned), encoding="utf-8")
     say(f"wrote {output} and {output.with_suffix('.html')}")
     return OK
 

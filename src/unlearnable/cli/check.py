@@ -1,21 +1,19 @@
 """`unlearnable check`: re-read every protected file."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from unlearnable._types import Progress as Now
 from unlearnable.cli._app import say
-from unlearnable.cli._options import AsJson, Quiet, emit
+from unlearnable.cli._options import AsJson, Folders, Quiet, emit, parted
 from unlearnable.cli._progress import progress
 from unlearnable.protect import CheckProgress
 from unlearnable.protect import check as run
 
 
 def check(
-    source: Annotated[Path, Parameter(help="The originals.")],
-    protected: Annotated[Path, Parameter(help="The folder that `unlearnable protect` wrote.")],
+    folders: Folders,
     /,
     *,
     verbose: Annotated[bool, Parameter(name=["--verbose", "-v"], negative="", help="One line per file.")] = False,
@@ -27,6 +25,7 @@ def check(
     Each file: exists, hash, size, mode, orientation, ICC profile, alpha, budget, share of the noise that survived.
     Exit code: 0 all is well, 1 a file has a problem, 2 wrong use.
     """
+    sources, protected = parted(folders)
     with progress("checking", quiet=quiet or as_json) as report:
 
         def told(done: CheckProgress) -> None:
@@ -35,7 +34,7 @@ def check(
                 emit({"kind": "file", "output": row.output, "source": row.source, "problems": list(row.problems)})
             report(Now(done=done.done, total=done.total, note=done.row.output))
 
-        result = run(source, protected, progress=told)
+        result = run(sources, protected, progress=told)
     for row in result.rows:
         name = (row.output or row.source).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
         for problem in row.problems:

@@ -9,15 +9,14 @@ from cyclopts import Parameter
 from unlearnable._types import Parameters
 from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
-from unlearnable.cli._options import AsJson, Device, Output, Quiet, emit
+from unlearnable.cli._options import AsJson, Device, Folders, Output, Quiet, emit, parted
 from unlearnable.cli._progress import progress
 
 QUICK = "One seed, 15 epochs, at most 1200 photos."
 
 
 def prove(
-    source: Annotated[Path, Parameter(help="The originals.")],
-    protected: Annotated[Path, Parameter(help="The protected copies, as published.")],
+    folders: Folders,
     /,
     *,
     output: Output = None,
@@ -47,8 +46,10 @@ def prove(
     """
     from unlearnable.jobs.proving import ProveJob
 
+    sources, protected = parted(folders)
     job = ProveJob(
-        source=source,
+        source=sources[0],
+        more=sources[1:],
         protected=protected,
         output=output,
         others=others or (),

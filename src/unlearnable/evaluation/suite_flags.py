@@ -42,6 +42,7 @@ def suite_flags(
         *_own_flags(mine, "batch-halved", "Under {columns}: {sentence}"),
         *_own_flags(mine, "restarted", "Under {columns}: {sentence}"),
         *_own_flags(mine, "learned-nothing", "Under {columns}: {sentence}"),
+        *_own_flags(mine, "no-effect", "Under {columns}: {sentence}"),
         *_coverage_flags(mine, all_columns),
     )
 

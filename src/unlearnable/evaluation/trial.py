@@ -90,6 +90,11 @@ class Trial:
             **{name: value for name, value in special.items() if value},
         }
 
+    @property
+    def title(self) -> str:
+        """The column's name in tables."""
+        return self.column or countermeasure(self.countermeasure).spec
+
     @cached_property
     def key(self) -> str:
         """The resume key: a digest of the description."""

@@ -1,5 +1,6 @@
 """Which protected file belongs to which original: from the manifest, or by equal paths."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from unlearnable.evaluation.published import Pair
@@ -8,8 +9,8 @@ from unlearnable.protect.plan import PHOTO_SUFFIXES
 from unlearnable.protect.sources import find
 
 
-def read_pairs(source: Path, protected: Path, category: str | None) -> tuple[list[Pair], list[Entry]]:
-    """Pair the files of two folders.
+def read_pairs(sources: Sequence[Path], protected: Path, category: str | None) -> tuple[list[Pair], list[Entry]]:
+    """Pair the files of the originals' folders with those of the protected one.
 
     With a manifest, its lines decide; without one (photos protected by another tool) files of the same relative path
     are pairs and the first sub-folder is the category.
@@ -17,10 +18,10 @@ def read_pairs(source: Path, protected: Path, category: str | None) -> tuple[lis
     Raises:
         ValueError: a folder is missing, or there is not one pair.
     """
-    for folder in (source, protected):
+    for folder in (*sources, protected):
         if not folder.exists():
             raise ValueError(f"there is no folder {folder}")
-    originals = {found.key: found for found in find([source], avoid=protected.resolve())[0]}
+    originals = {found.key: found for found in find(sources, avoid=protected.resolve())[0]}
     entries: list[Entry] = []
     if (protected / MANIFEST).exists():
         entries = list(ledger.read(protected).values())
@@ -47,7 +48,7 @@ def read_pairs(source: Path, protected: Path, category: str | None) -> tuple[lis
         ]
     if not pairs:
         raise ValueError(
-            f"no photo of {source} has a protected copy in {protected}; "
+            f"no photo of {', '.join(map(str, sources))} has a protected copy in {protected}; "
             "name the originals first, then the folder that `unlearnable protect` wrote"
         )
     return sorted(pairs, key=lambda pair: pair.key), entries

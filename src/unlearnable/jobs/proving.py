@@ -28,6 +28,7 @@ class ProveJob:
 
     Args:
         source: the originals.
+        more: further folders of originals that were protected into the same one.
         protected: the protected copies, as published.
         output: the folder for report.html, report.json and what was trained; by default beside `protected`.
         others: folders of other people's photos, one sub-folder per category; not protected.
@@ -46,6 +47,7 @@ class ProveJob:
 
     source: Path
     protected: Path
+    more: Sequence[Path] = ()
     output: Path | None = None
     others: Sequence[Path] = ()
     category: str | None = None
@@ -74,7 +76,7 @@ class ProveJob:
         Raises:
             ValueError: the folders cannot be paired, or have too few photos.
         """
-        pairs, entries = read_pairs(self.source, self.protected, self.category)
+        pairs, entries = read_pairs([self.source, *self.more], self.protected, self.category)
         chosen = find_recipe(self.recipe)
         seeds, limit, epochs = self.seeds, self.limit, self.epochs
         if self.quick:

@@ -149,8 +149,13 @@ class Matrix:
         return max(counted, key=lambda cell: cell.best.mean) if row in self.protected and counted else None
 
     def tried(self, row: str) -> int:
-        """Return how many countermeasures the worst case is over."""
-        return sum(cell.column not in self.with_clean for cell in self.of_row(row))
+        """Return how many countermeasures the worst case is over; what changed nothing is none."""
+        return sum(cell.column not in self.with_clean and not has_no_effect(cell) for cell in self.of_row(row))
+
+    def countered(self, row: str) -> bool:
+        """Return whether a row met any countermeasure that counts, beside training on images as they are."""
+        counted = (cell for cell in self.of_row(row) if cell.column not in self.with_clean and not has_no_effect(cell))
+        return any(cell.records[0]["countermeasure"] != "none" for cell in counted)
 
     def worst_with_clean(self, row: str) -> Cell | None:
         """Return the cell where an exploiter does best who is given clean images too."""
@@ -191,6 +196,11 @@ def uses_clean(record: Parameters) -> bool:
     """Tell whether the exploiter of a record is given clean images: shown and marked, never the worst case."""
     told: bool = record.get("with_clean", record["countermeasure"].partition(":")[0] in WITH_CLEAN)
     return told
+
+
+def has_no_effect(cell: Cell) -> bool:
+    """Tell whether a countermeasure changed no pixel, so that it is plain training under another name."""
+    return all(any(flag["name"] == "no-effect" for flag in record["flags"]) for record in cell.records)
 
 
 def chance_of(record: Parameters) -> float:

@@ -38,7 +38,8 @@ PROOFS = {
 }
 PROVED = {
     "clean": "clean photos",
-    "random": "random noise of the same size",
+    "random": "random noise of the same ε",
+    "smooth": "smooth random colours of the same ε",
     "protected": "**protected, as published**",
     "resize:0.5": "protected, half size and back",
     "jpeg:75": "protected, JPEG 75",

@@ -13,8 +13,9 @@ from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED
 from unlearnable.evaluation.suite_flags import LINEAR, suite_flags
 
 
-def row(name: str, best: float, train_acc: float = 99) -> dict:
-    return {"name": name, "kind": "control", "best": best, "last": best, "train_acc": train_acc}
+def row(name: str, best: float, train_acc: float = 99, broken: Sequence[int] = ()) -> dict:
+    told = {"best": best, "last": best, "train_acc": train_acc, "broken_seeds": list(broken)}
+    return {"name": name, "kind": "control", **told}
 
 
 def names(*rows: dict, chance: float = 10, seeds: int = 2, untested: tuple[str, ...] = ()) -> set[str]:
@@ -29,8 +30,11 @@ def test_each_weakness_is_flagged() -> None:
     assert "clean-baseline-low" in names(row("clean", 24), row("protected", 12))
     assert "clean-baseline-low" in names(row("clean", 45), row("protected", 12))
     assert "undertrained" in names(row("clean", 80), row("protected", 12, train_acc=89))
-    assert "learned-nothing" in names(row("clean", 80), row("protected", 12, train_acc=11))
+    assert "learned-nothing" in names(row("clean", 80), row("protected", 12, broken=[1]))
     assert "random-noise-does-as-well" in names(row("clean", 80), row("random", 13), row("protected", 12))
+    assert "random-noise-does-as-well" in names(
+        row("clean", 80), row("random", 79), row("smooth", 13), row("protected", 12)
+    )
     assert "single-seed" in names(row("clean", 80), row("protected", 12), seeds=1)
     assert "countermeasure-not-run" in names(row("clean", 80), row("protected", 12), untested=("x",))
 

@@ -43,6 +43,7 @@ def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     assert list(rows) == [
         "clean",
         "random",
+        "smooth",
         "protected",
         "gray",
         "resize:0.5",
@@ -66,12 +67,22 @@ def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     assert projected.countermeasure == "orthogonal-projection"
     assert (projected.train.pixels == rows["protected"].train.pixels).all()
     assert plan.test.pixels.shape[2:] == (27, 27)
+    smooth = rows["smooth"].train.pixels.astype(int) - rows["clean"].train.pixels
+    assert np.abs(smooth).max() == 8
+    ceilings = {row.name: row for row in plan.ceilings}
+    assert list(ceilings) == [*EXPORTS, "orthogonal-projection"]
+    clean = ceilings["gray"].train.pixels
+    assert (clean[:, 0] == clean[:, 1]).all()
+    assert np.abs(clean[:, 0].astype(int) + 5 - gray[:, 0]).max() <= 1
+    assert ceilings["gray"].treated_test is rows["gray"].treated_test
+    assert ceilings["orthogonal-projection"].countermeasure == "orthogonal-projection"
+    assert (ceilings["orthogonal-projection"].train.pixels == rows["clean"].train.pixels).all()
 
 
 def test_a_proof_on_photos_runs_to_a_verdict(pairs: list[Pair]) -> None:
     layout = PhotoProof(recipe=QUICK, seeds=(0,), exports=("gray",), loaded=("mean-shift",))
     proof = prove(layout.plan(pairs, about={"name": "x", "noun": "photos"}), runtime=Runtime.auto("cpu"))
-    assert [row["name"] for row in proof["rows"]] == ["clean", "random", "protected", "gray", "mean-shift"]
+    assert [row["name"] for row in proof["rows"]] == ["clean", "random", "smooth", "protected", "gray", "mean-shift"]
     assert proof["about"]["photos"] == 32
     assert proof["rows"][0]["best"] > 90
 

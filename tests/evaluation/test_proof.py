@@ -10,7 +10,8 @@ import pytest
 from unlearnable import ImageSet, Runtime
 from unlearnable.evaluation import fitting
 from unlearnable.evaluation.exploit import Training
-from unlearnable.evaluation.proof import Plan, Row, prove
+from unlearnable.evaluation.metrics import verdict
+from unlearnable.evaluation.proof import Plan, Row, prove, smooth_control
 from unlearnable.training.recipes import recipe
 
 RECIPE = replace(recipe("tiny"), epochs=4, batch_size=16)
@@ -97,6 +98,58 @@ def test_where_memory_runs_out_the_batch_is_halved_and_the_report_says_so(monkey
     assert [flag["sentence"] for flag in small["flags"] if flag["name"] == "batch-halved"] == [
         f"Memory ran out: the batch and the learning rate were halved to 8 and {RECIPE.learning_rate / 2:g}."
     ]
+
+
+def test_what_a_treatment_costs_clean_photos_is_measured_where_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A countermeasure that leaves clean photos next to nothing shows no protection."""
+    reached = {"clean": 90.0, "protected": 55.0, "gray": 58.0, "jpeg:75": 85.0, "clean, gray": 68.0}
+    real = Training.run
+
+    def run(self: Training, *values: Any) -> dict[str, Any]:
+        return real(self, *values) | {"best": reached[self.row]}
+
+    monkeypatch.setattr(Training, "run", run)
+    layout = plan(seeds=(0,), recipe=replace(RECIPE, epochs=1))
+    gray = layout.rows[2]
+    jpeg = replace(gray, name="jpeg:75", title="JPEG", countermeasure="jpeg:75")
+    ceilings = tuple(replace(row, kind="control", title=f"Clean, {row.title}") for row in (gray, jpeg))
+    proof = prove(replace(layout, rows=(*layout.rows, jpeg), ceilings=ceilings), runtime=Runtime.auto("cpu"))
+    rows = {row["name"]: row for row in proof["rows"]}
+    assert {training["row"] for training in proof["trainings"]} == set(reached), "JPEG failed in any case"
+    assert (rows["gray"]["ceiling"], rows["jpeg:75"]["ceiling"]) == (68.0, 90.0)
+    assert verdict(58.0, 90.0, 50) == "held"
+    assert rows["gray"]["verdict"] == "weakened"
+    assert rows["jpeg:75"]["verdict"] == "failed"
+
+
+def test_a_training_that_broke_down_does_not_count_where_another_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Training.run
+
+    def broken(self: Training, *values: Any) -> dict[str, Any]:
+        record = real(self, *values)
+        if (self.row, self.seed) == ("gray", 0):
+            record |= {"best": 50.0, "last": 50.0, "train_acc": 50.0, "broke_down": True, "restarted": True}
+        return record
+
+    monkeypatch.setattr(Training, "run", broken)
+    proof = prove(plan(), runtime=Runtime.auto("cpu"))
+    row = next(row for row in proof["rows"] if row["name"] == "gray")
+    assert row["broken_seeds"] == [0]
+    assert row["best"] == row["best_per_seed"][1] > 80
+    said = {flag["name"]: flag["sentence"] for flag in proof["flags"]}
+    assert "gray (seed 0)" in said["learned-nothing"]
+    assert said["restarted"].startswith("In gray a training")
+
+
+def test_smooth_random_noise_is_of_a_class_within_its_size_and_smooth() -> None:
+    clean = blobs(20, 1)
+    grey = replace(clean, pixels=np.full_like(clean.pixels, 128))
+    made = smooth_control(grey, epsilon=8).pixels.astype(int) - 128
+    assert np.abs(made).max() == 8
+    assert (made[0] == made[2]).all()
+    assert (made[0] != made[1]).any()
+    assert np.abs(np.diff(made, axis=3)).mean() < np.abs(made).mean()
+    assert (smooth_control(grey, epsilon=8, seed=1).pixels != smooth_control(grey, epsilon=8).pixels).any()
 
 
 def test_a_killed_proof_goes_on(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ PROVE_HINT = (
 ROWS = {
     "clean": "clean photos",
     "random": "random noise",
+    "smooth": "smooth random colours",
     "protected": "protected",
     "gray": "turned grey",
     "resize:0.5": "half size",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlearnable._types import Parameters
-from unlearnable.evaluation.metrics import LEAST_TO_LEARN, learned_nothing
+from unlearnable.evaluation.metrics import LEAST_TO_LEARN
 
 UNDERTRAINED = 90.0
 """Percent of training accuracy on protected data below which the exploiter had not finished learning it."""
@@ -26,7 +26,7 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
     """Look for weaknesses in the summary rows of a proof.
 
     Args:
-        rows: summaries with `name`, `kind`, `best`, `last`, `train_acc` (means over seeds, percent).
+        rows: summaries with `name`, `kind`, `best`, `last`, `train_acc` (means over seeds, percent), `broken_seeds`.
         chance: accuracy of a network that learned nothing, percent.
         seeds: trainings per row.
         untested: countermeasures that were left out.
@@ -50,13 +50,14 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
                 "one might also learn more from the protected photos.",
             )
         )
-    broken = [row["name"] for row in rows if learned_nothing(row["train_acc"], chance)]
+    broken = [(row["name"], seed) for row in rows for seed in row["broken_seeds"]]
     if broken:
         flags.append(
             Flag(
                 name="learned-nothing",
-                sentence=f"In {', '.join(broken)} the exploiter knows nothing even of its own training photos: its "
-                "training broke down, and that shows no protection.",
+                sentence=f"In {', '.join(f'{name} (seed {seed})' for name, seed in broken)} the exploiter knows "
+                "nothing even of its own training photos: its training broke down, and that shows no protection. Where "
+                "another seed's did not, it is left out of the mean.",
             )
         )
     if protected and protected["train_acc"] < UNDERTRAINED:
@@ -67,7 +68,8 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
                 f"(below {UNDERTRAINED:.0f} %): longer training could change the result.",
             )
         )
-    if protected and random and random["best"] <= protected["best"] + 2:
+    controls = [row for row in (random, named.get("smooth")) if row]
+    if protected and any(row["best"] <= protected["best"] + 2 for row in controls):
         flags.append(
             Flag(
                 name="random-noise-does-as-well",
@@ -146,6 +148,15 @@ def trial_flags(
             )
         )
     return tuple(flags)
+
+
+def restart_flag(rows: Sequence[str]) -> Flag:
+    """Say that trainings of these rows learned nothing at first and were repeated."""
+    return Flag(
+        name="restarted",
+        sentence=f"In {', '.join(dict.fromkeys(rows))} a training learned nothing at first and was repeated with a "
+        "lower learning rate.",
+    )
 
 
 def batch_flag(trained_by: Mapping[str, Any]) -> Flag:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unlearnable._types import Parameters, Report, silent
-from unlearnable.evaluation.proof import Plan, Row, random_control
+from unlearnable.evaluation.proof import Plan, Row, random_control, smooth_control
 from unlearnable.evaluation.published import Pair, image_set, load_files
 from unlearnable.imageset import ImageSet
 from unlearnable.training.recipes import RECIPES, Recipe
@@ -87,7 +87,11 @@ class PhotoProof:
         train, test = _split(own, self.test_fraction, self.split_seed)
         size = round(STORED * (self.recipe.image_size or 64))
         sizes: Parameters = {"size": size, "report": report}
-        clean = image_set([one[0] for one in load_files([p.clean for p in train], **sizes)], train, classes, "clean")
+        originals = load_files([pair.clean for pair in train], sanitise=self.exports, **sizes)
+        clean, *costs = [
+            image_set([versions[column] for versions in originals], train, classes, "clean")
+            for column in range(1 + len(self.exports))
+        ]
         published = load_files([pair.protected for pair in train], sanitise=self.exports, **sizes)
         kept = load_files([pair.clean for pair in test], sanitise=self.exports, **sizes)
         rest, *treated = [
@@ -96,9 +100,11 @@ class PhotoProof:
         ]
         aside = _helpers(others, classes, sizes) if others else None
         random = random_control(clean, epsilon=self.epsilon, scope="class-wise")
+        smooth = smooth_control(clean, epsilon=self.epsilon)
         rows = [
             Row(name="clean", title="Clean photos", kind="control", train=clean),
             Row(name="random", title="Random noise of the same size", kind="control", train=random),
+            Row(name="smooth", title="Smooth random colours of the same size", kind="control", train=smooth),
         ]
         for column, name in enumerate(("protected", *self.exports)):
             images = image_set([versions[column] for versions in published], train, classes, name)
@@ -116,9 +122,16 @@ class PhotoProof:
         for name in self.loaded:
             title = LOADED.get(name, name)
             rows.append(Row(name=name, title=title, kind="countermeasure", train=protected, countermeasure=name))
+        ceilings = [
+            replace(row, kind="control", title=f"Clean photos, {row.title[0].lower()}{row.title[1:]}", train=images)
+            for row in rows
+            if row.kind == "countermeasure"
+            for images in [clean if row.name in self.loaded else costs[self.exports.index(row.name)]]
+        ]
         counts = Counter(pair.category for pair in own)
         return Plan(
             rows=tuple(replace(row, train=_with(row.train, aside)) for row in rows),
+            ceilings=tuple(replace(row, train=_with(row.train, aside)) for row in ceilings),
             test=rest,
             recipe=self.recipe,
             seeds=self.seeds,

@@ -1,7 +1,7 @@
 """Prove a protection by training: one recipe on clean, random-noise, protected and sanitised images."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ import numpy as np
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
 from unlearnable.evaluation.exploit import Training
-from unlearnable.evaluation.flags import batch_flag, find_flags, overlap_flag
+from unlearnable.evaluation.flags import batch_flag, find_flags, overlap_flag, restart_flag
 from unlearnable.evaluation.metrics import chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
@@ -59,6 +59,8 @@ class Plan:
 
     Args:
         rows: the training sets; the names `clean` and `protected` must be among them.
+        ceilings: clean images treated as the protected ones of the row of the same name are; a treatment may cost them
+            something too. They are trained on where plain clean images leave it open whether that row held.
         test: clean images that are in no training set.
         recipe: how the exploiter trains, the same for all rows.
         seeds: one training per row and seed.
@@ -70,6 +72,7 @@ class Plan:
     rows: tuple[Row, ...]
     test: ImageSet
     recipe: Recipe
+    ceilings: tuple[Row, ...] = ()
     seeds: tuple[int, ...] = (0, 1)
     epsilon: float = 8.0
     chance: float | None = None
@@ -81,7 +84,7 @@ class Plan:
             raise ValueError(f"a proof needs the rows clean and protected; got {', '.join(names)}")
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds must be different numbers, at least one; got {self.seeds!r}")
-        for row in self.rows:
+        for row in (*self.rows, *self.ceilings):
             shared = set(row.train.keys) & set(self.test.keys)
             if shared:
                 raise ValueError(f"{len(shared)} test images are in the training set {row.name!r}: split them first")
@@ -90,6 +93,25 @@ class Plan:
 def random_control(clean: ImageSet, *, epsilon: float, scope: Scope, seed: int = 0) -> ImageSet:
     """Return `clean` with uniform random noise of the same budget and scope: what luck alone does."""
     return RandomNoise(epsilon=epsilon, scope=scope, seed=seed).craft(clean).apply(clean)
+
+
+CYCLES = 4.0
+"""Of smooth random noise: the width of its spectrum, in cycles per image."""
+
+
+def smooth_control(clean: ImageSet, *, epsilon: float, seed: int = 0) -> ImageSet:
+    """Return `clean` with smooth random colours of each class: what a pack's noise does that is not optimised.
+
+    Gaussian noise with a Gaussian spectrum of CYCLES, cut at one standard deviation, which becomes ε. It is about as
+    large as a pack's noise, where uniform noise of the same ε is smaller and gone when a photo is made small.
+    """
+    count, (channels, height, width) = len(clean.classes), clean.pixels.shape[1:]
+    generator = np.random.default_rng([seed, 0x5300])
+    down, across = (np.fft.fftfreq(side) * side for side in (height, width))
+    keep = np.exp(-(down[:, None] ** 2 + across**2) / (2 * CYCLES**2))
+    noise = np.fft.ifft2(np.fft.fft2(generator.standard_normal((count, channels, height, width))) * keep).real
+    levels = np.rint(epsilon * np.clip(noise / noise.std((2, 3), keepdims=True), -1, 1)).astype(np.int16)
+    return clean.with_pixels((clean.pixels + levels[clean.labels]).clip(0, 255).astype(np.uint8))
 
 
 Watch = Callable[[str, int, int, float], None]
@@ -110,19 +132,20 @@ def prove(
 ) -> Parameters:
     """Train every row with every seed and return the proof, ready to be written as JSON.
 
-    The headline is the worst case over countermeasures and epochs. A finished training is kept in `store`, so a
+    The headline is the worst case over countermeasures and epochs; a training that broke down does not count, where
+    another seed's did not. A finished training is kept in `store`, so a
     killed proof goes on where it was. `watch` is told of every epoch, of trainings from the store too.
 
     Raises:
         ValueError: too few images to train on.
     """
     started = time.perf_counter()
-    jobs = [(row, seed) for row in plan.rows for seed in plan.seeds]
+    jobs = [(row, row.name, seed) for row in plan.rows for seed in plan.seeds]
     records: list[Parameters] = []
-    total = len(jobs) * plan.recipe.epochs
-    for number, (row, seed) in enumerate(jobs):
+    for number, (row, name, seed) in enumerate(_with_ceilings(jobs, plan, records)):
+        total = len(jobs) * plan.recipe.epochs
         trial = Training(
-            row=row.name,
+            row=name,
             train=row.train,
             test=plan.test,
             treated_test=row.treated_test,
@@ -133,16 +156,16 @@ def prove(
         first, note = number * plan.recipe.epochs, f"{row.title}, seed {seed}"
         report(Progress(done=first, total=total, note=note))
 
-        def train(trial: Training = trial, first: int = first, note: str = note) -> Parameters:
+        def train(trial: Training = trial, first: int = first, of: int = total, note: str = note) -> Parameters:
             def after(epoch: Epoch) -> None:
-                report(Progress(done=first + epoch.epoch, total=total, note=note))
+                report(Progress(done=first + epoch.epoch, total=of, note=note))
                 watch(trial.row, trial.seed, epoch.epoch, max(epoch.test_accs.values()))
 
             return trial.run(runtime, after)
 
         record, stored = resumed(store, trial.description(runtime), train)
         for point in record["curve"] if stored else ():
-            watch(row.name, seed, point["epoch"], point["test_acc"])
+            watch(name, seed, point["epoch"], point["test_acc"])
         records.append(record)
     report(Progress(done=total, total=total, note="done"))
     # a killed proof that went on took longer than its last run
@@ -150,14 +173,47 @@ def prove(
     return _summary(plan, records, runtime, seconds)
 
 
+Job = tuple[Row, str, int]
+
+
+def _with_ceilings(jobs: list[Job], plan: Plan, records: Sequence[Parameters]) -> Iterator[Job]:
+    """Yield the jobs and, once they are done, those of ceilings that matter; these are added to `jobs`."""
+    yield from jobs
+    level, clean = _chance(plan), _mean(records, "clean")
+    for ceiling in plan.ceilings:
+        if verdict(_mean(records, ceiling.name), clean, level) in ("held", "weakened"):
+            jobs += [(ceiling, f"{CEILING}{ceiling.name}", seed) for seed in plan.seeds]
+    yield from jobs[len(plan.rows) * len(plan.seeds) :]
+
+
+CEILING = "clean, "
+"""How the record of a ceiling is called, before the row's name."""
+
+
+def _chance(plan: Plan) -> float:
+    return chance(plan.test.labels) if plan.chance is None else plan.chance
+
+
+def _mean(records: Sequence[Parameters], name: str) -> float:
+    return float(np.mean([record["best"] for record in _sound([each for each in records if each["row"] == name])]))
+
+
+def _sound(records: Sequence[Parameters]) -> Sequence[Parameters]:
+    """Leave out trainings that broke down, if others of the row did not."""
+    return [record for record in records if not record["broke_down"]] or records
+
+
 def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, seconds: float) -> Parameters:
-    level = chance(plan.test.labels) if plan.chance is None else plan.chance
+    level = _chance(plan)
     rows = [_row(row, [record for record in records if record["row"] == row.name], len(plan.test)) for row in plan.rows]
     clean = next(row for row in rows if row["name"] == "clean")["best"]
+    measured = {record["row"] for record in records}
     for row in rows:
-        row["learned"] = round(learned(row["best"], clean, level), 4)
+        own = f"{CEILING}{row['name']}"
+        ceiling = round(_mean(records, own), 3) if own in measured else clean
+        row["ceiling"], row["learned"] = ceiling, round(learned(row["best"], ceiling, level), 4)
         if row["kind"] != "control":
-            row["verdict"] = verdict(row["best"], clean, level)
+            row["verdict"] = verdict(row["best"], ceiling, level)
     attacked = [row for row in rows if row["kind"] != "control"]
     worst = max(attacked, key=lambda row: row["best"])
     reference = next(row for row in plan.rows if row.name == "clean").train
@@ -165,6 +221,8 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
     halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])
     if halved["batch_size"] < plan.recipe.batch_size:
         flags.append(batch_flag(halved))
+    if any(record["restarted"] for record in records):
+        flags.append(restart_flag([record["row"] for record in records if record["restarted"]]))
     overlap = overlap_flag(reference.keys, _duplicates(reference, plan.test))
     if overlap:
         flags.insert(0, overlap)
@@ -190,7 +248,8 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
 
 
 def _row(row: Row, records: Sequence[Parameters], test_images: int) -> Parameters:
-    best, last, train = ([record[name] for record in records] for name in ("best", "last", "train_acc"))
+    sound = _sound(records)
+    best, last, train = ([record[name] for record in sound] for name in ("best", "last", "train_acc"))
     return {
         "name": row.name,
         "title": row.title,
@@ -198,8 +257,9 @@ def _row(row: Row, records: Sequence[Parameters], test_images: int) -> Parameter
         "countermeasure": row.countermeasure,
         "best": round(float(np.mean(best)), 3),
         "last": round(float(np.mean(last)), 3),
-        "best_per_seed": best,
-        "last_per_seed": last,
+        "best_per_seed": [record["best"] for record in records],
+        "last_per_seed": [record["last"] for record in records],
+        "broken_seeds": [record["seed"] for record in records if record["broke_down"]],
         "train_acc": round(float(np.mean(train)), 3),
         "interval": [round(side, 2) for side in interval(float(np.mean(last)), test_images)],
         "best_interval": [round(side, 2) for side in interval(float(np.mean(best)), test_images)],

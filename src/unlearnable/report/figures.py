@@ -18,7 +18,7 @@ COLOURS = {
     "failed": "#c0392b",
     "not tested": "#8a94a6",
 }
-CURVES = {"clean": "#4a5568", "random": "#7b8fc9", "protected": "#1f8a5b"}
+CURVES = {"clean": "#4a5568", "random": "#7b8fc9", "smooth": "#b07cc6", "protected": "#1f8a5b"}
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "unlearnable",

@@ -37,6 +37,7 @@ def render(proof: Parameters, *, panels: Sequence[Panel] = (), files_check: Mapp
         clean=rows["clean"],
         protected=rows["protected"],
         random=rows.get("random"),
+        smooth=rows.get("smooth"),
         worst=rows[proof["worst"]["name"]],
         panels=panels,
         files_check=files_check,

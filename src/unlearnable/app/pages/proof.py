@@ -11,8 +11,8 @@ from unlearnable.app.pages.frame import card, title
 from unlearnable.app.pages.job import JobPage
 from unlearnable.app.store import Job
 
-CURVES = ("clean", "random", "protected")
-COLOURS = {"clean": "#7a8699", "random": "#7b8fc9", "protected": "#1f8a5b"}
+CURVES = ("clean", "random", "smooth", "protected")
+COLOURS = {"clean": "#7a8699", "random": "#7b8fc9", "smooth": "#b07cc6", "protected": "#1f8a5b"}
 
 
 class CurvePage(JobPage):

@@ -132,9 +132,7 @@ def elsewhere(results: Path) -> str:
             ("noise of other people", True),
         )
     )
-    areas = [
-        mean(record["verification"]["protected"]["auc"] for record in faces.of(row)) for row in (EVERYBODY, "clean")
-    ]
+    areas = [mean(record["verification"]["all"]["auc"] for record in faces.of(row)) for row in (EVERYBODY, "clean")]
     ships = [_mean(transfer, row, "CIFAR-100 and ships", [20]) for row in ("protected ships", "clean ships")]
     made = _mean(transfer, "noise of CIFAR-100", "CIFAR-10", None)
     found = transfer.mean("noise of CIFAR-100", "CIFAR-10")

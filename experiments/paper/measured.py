@@ -66,12 +66,12 @@ class Measured:
         return spread(self.class_means(row, column, chosen, others=others))
 
     def class_means(self, row: str, column: str, chosen: list[int] | None, *, others: bool = False) -> list[float]:
-        """Return that accuracy seed by seed; nothing where the suite was not run."""
+        """Return that accuracy seed by seed, every image of them counting alike; nothing where it was not run."""
         values = []
         for record in self.of(row, column):
-            own = record["class_accs"]
-            kept = [value for place, value in enumerate(own) if chosen is None or (place in chosen) != others]
-            values.append(sum(kept) / len(kept))
+            rows = record["confusion"]
+            kept = [place for place in range(len(rows)) if chosen is None or (place in chosen) != others]
+            values.append(100 * sum(rows[place][place] for place in kept) / sum(sum(rows[place]) for place in kept))
         return values
 
     def verification(self, row: str, group: str) -> str:

@@ -21,5 +21,7 @@ def test_features_that_tell_people_apart_are_worth_one_and_others_a_half() -> No
     assert found["protected"] == {"auc": 1.0, "same": 90, "different": 100}
     assert 0.3 < found["others"]["auc"] < 0.7
     everyone = verification(model, torch.from_numpy(pixels), test, (), Runtime.auto("cpu"))
-    assert list(everyone) == ["protected"]
-    assert list(verification(model, torch.from_numpy(pixels), test, ("a",), Runtime.auto("cpu"))) == ["others"]
+    assert list(everyone) == ["protected", "all"]
+    assert everyone["protected"] == everyone["all"] == found["all"]
+    assert found["all"]["different"] == 600
+    assert list(verification(model, torch.from_numpy(pixels), test, ("a",), Runtime.auto("cpu"))) == ["others", "all"]

@@ -22,7 +22,7 @@ PART = 500
 def verification(
     model: nn.Module, images: UInt8[Tensor, "n c h w"], test: ImageSet, protected: Sequence[str], runtime: Runtime
 ) -> Parameters:
-    """Compare all pairs of test images of the protected classes, and all pairs of the other classes.
+    """Compare all pairs of test images of the protected classes, all pairs of the other classes, and all there are.
 
     Two images are of one class if the cosine of their features, which go into the last linear layer, is high.
 
@@ -34,13 +34,13 @@ def verification(
         runtime: device.
 
     Returns:
-        For `protected` and for `others`: `auc`, the area under the ROC curve (0.5 is guessing), and how many `same` and
+        For `protected`, `others` and `all`: `auc`, the area under the ROC curve (0.5 is guessing), and how many `same` and
         `different` pairs there were; a group without both kinds of pairs is left out.
     """
     chosen = np.isin(test.labels, [test.classes.index(name) for name in protected or test.classes])
     model.eval()
     result: Parameters = {}
-    for name, group in (("protected", chosen), ("others", ~chosen)):
+    for name, group in (("protected", chosen), ("others", ~chosen), ("all", np.ones_like(chosen))):
         rows = np.flatnonzero(group)[:MOST]
         alike = test.labels[rows][:, None] == test.labels[rows]
         pairs = np.triu_indices(len(rows), 1)

@@ -16,13 +16,22 @@ from unlearnable.training import Epoch, History
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
-def once(name: str, run: Callable[[], dict[str, Any]], runtime: Runtime) -> dict[str, Any]:
-    """Run a trial and write `results/<name>.json`, unless that file is there; return its content."""
+def once(
+    name: str, run: Callable[[], dict[str, Any]], runtime: Runtime, asked: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run a trial and write `results/<name>.json`, unless that file is there; return its content.
+
+    `asked` are settings that the name does not say; a file that was made with others is an error, not the answer.
+    """
     path = RESULTS / f"{name}.json"
     if path.is_file():
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if asked is not None and found.get("asked", asked) != asked:
+            raise SystemExit(f"{path} was made with {found['asked']}, not with {asked}: move it away to run it anew")
+        return found
     record = {
         **run(),
+        **({"asked": asked} if asked is not None else {}),
         "hardware": {**hardware(runtime.device), "cores": os.cpu_count(), "threads": torch.get_num_threads()},
         "versions": versions(),
         "commit": commit(),

@@ -122,7 +122,9 @@ def main() -> None:
             print(f"{chosen.protocol} {noise} seed {seed}", flush=True)
             name = f"error_min/{chosen.protocol}/{noise}-seed-{seed}"
             values = (chosen.protocol, noise, seed, train, test, runtime)
-            record = once(name, lambda values=values: trial(*values), runtime)
+            poison = NOISES[noise]
+            asked = poison and {"revision": poison.revision, **poison.parameters()}
+            record = once(name, lambda values=values: trial(*values), runtime, asked)
             print(f"  last {record['last']} best {record['best']} crafting {record['crafting']}", flush=True)
 
 

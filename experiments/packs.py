@@ -214,7 +214,8 @@ def main() -> None:
                 )
                 strength = f"{noise}-eps{options.epsilon}" if noise != "clean" else noise
                 name = f"packs/{options.data}/{strength}-{treatment}-{options.exploiter}-{seed}"
-                record = once(name, lambda chosen=chosen: trial(*chosen), runtime)
+                asked = {"epochs": options.epochs, "pack": None if noise == "clean" else _checksum(noise)}
+                record = once(name, lambda chosen=chosen: trial(*chosen), runtime, asked)
                 print(f"{name}: {record['last']} % (best {record['best']} %), PSNR {record['psnr']}", flush=True)
 
 

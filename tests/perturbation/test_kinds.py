@@ -197,3 +197,9 @@ def test_loading_one_kind_as_another_says_what_it_is(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_budget_of_a_network_is_part_of_its_checksum() -> None:
+    """Its weights do not hold it, and what is applied depends on it."""
+    made = network()
+    assert replace(made, epsilon=16).checksum() != made.checksum()

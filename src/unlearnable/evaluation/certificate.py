@@ -52,6 +52,7 @@ def certify(
     quantile: float = 0.9,
     draws: int = 200,
     confidence: float = 0.99,
+    size: int | None = None,
     report: Report = silent,
 ) -> Certificate:
     """Shake the trained weights, and bound the clean accuracy of all networks near them.
@@ -77,6 +78,7 @@ def certify(
         quantile: q, between 0 and 1.
         draws: how many; more allow a larger q and η.
         confidence: between 0 and 1.
+        size: side in pixels that the network was trained at; by default the images' own.
         report: called after each draw.
 
     Raises:
@@ -93,7 +95,7 @@ def certify(
             f"{draws} draws are too few for quantile {quantile:g}, radius {radius:g} and sigma {sigma:g} at "
             f"{100 * confidence:g} % confidence: raise draws or sigma, or lower quantile or radius"
         )
-    images = resident(test.pixels, runtime)
+    images = resident(test.pixels, runtime, size)
 
     def accuracy() -> float:
         counts = evaluate(model, images, test.labels, len(test.classes), runtime)

@@ -276,10 +276,13 @@ def _content_hash(name: str, per_class: int | None) -> str:
 def _finish(
     record: Parameters, made: WithClean, history: History, clean: ImageSet, test: ImageSet, runtime: Runtime
 ) -> None:
+    size = record["trained_by"]["image_size"]
+    if size:  # as the network saw them, and as it is tested
+        clean = clean.with_pixels(resident(clean.pixels, runtime, size).cpu().contiguous().numpy())
     model = made.finish(history.model, clean, runtime)
     if model is None:
         return
-    images = resident(test.pixels, runtime, record["trained_by"]["image_size"])
+    images = resident(test.pixels, runtime, size)
     confusion = evaluate(model, images, test.labels, len(test.classes), runtime)
     accuracy = round(100 * float(np.trace(confusion)) / len(test), 2)
     record["curve"].append({"epoch": len(history.epochs) + 1, "test_acc": accuracy, "finished": True})

@@ -34,8 +34,8 @@ def verification(
         runtime: device.
 
     Returns:
-        For `protected`, `others` and `all`: `auc`, the area under the ROC curve (0.5 is guessing), and how many `same` and
-        `different` pairs there were; a group without both kinds of pairs is left out.
+        For `protected`, `others` and `all`: `auc`, the area under the ROC curve (0.5 is guessing), and how many `same`
+        and `different` pairs there were; a group without both kinds of pairs is left out.
     """
     chosen = np.isin(test.labels, [test.classes.index(name) for name in protected or test.classes])
     model.eval()

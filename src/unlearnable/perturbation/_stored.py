@@ -135,6 +135,10 @@ class Stored(ABC):
         """Return what the header holds beside the fields of every kind."""
         return {}
 
+    def sealed(self) -> Parameters:
+        """Return the settings that what is applied depends on, beside the arrays; they are part of the checksum."""
+        return {}
+
     @classmethod
     def restored(cls: type[StoredT], arrays: Arrays, settings: Parameters, common: dict[str, Any]) -> StoredT:
         """Rebuild from `arrays()`, `settings()` and the fields of every kind."""
@@ -189,6 +193,8 @@ class Stored(ABC):
     def checksum(self) -> str:
         """Digest of the arrays and the index: what `save` records and loading verifies."""
         digest = hashlib.blake2b(digest_size=16)
+        if sealed := self.sealed():
+            digest.update(json.dumps(sealed, sort_keys=True).encode())
         for _, array in sorted(self.arrays().items()):
             digest.update(json.dumps([list(array.shape), self.scope, list(self.index)]).encode())
             digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

@@ -67,6 +67,10 @@ class Network(Stored):
         """Return ε."""
         return {"epsilon": self.epsilon}
 
+    def sealed(self) -> Parameters:
+        """Return ε: the weights do not hold it."""
+        return self.settings()
+
     def where(self, data: Keyed) -> Int[np.ndarray, " n"]:
         """Find the row of each image.
 

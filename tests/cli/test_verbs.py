@@ -83,11 +83,16 @@ def test_a_changed_file_fails_the_check(photos: Path, capsys: pytest.CaptureFixt
     assert lines[-1] == {"kind": "summary", "checked": 6, "good": 5, "problems": 1}
 
 
-def test_one_name_for_all_and_a_dry_run(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_name_for_all_and_a_dry_run(
+    photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = photos.with_name("protected")
+    monkeypatch.delenv(OWNER_KEY)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(photos.with_name("config")))
     assert run(["protect", str(photos), "-o", str(target), "--category", "me", "--dry-run"]) == 0
     assert "me (6)" in capsys.readouterr().err
     assert not target.exists()
+    assert not photos.with_name("config").exists()
 
 
 def test_json_lines(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

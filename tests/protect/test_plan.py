@@ -70,7 +70,12 @@ def test_labels_decide_and_say_what_they_miss(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("a.png\n", "file,category"), ("a.png,x\na.png,y\n", "two categories"), ("file,category\n", "names no files")],
+    [
+        ("a.png\n", "file,category"),
+        ("a.png,x\na.png,y\n", "two categories"),
+        ("file,category\n", "names no files"),
+        ('a.png,"' + "x" * 140000, "quote that is not closed"),
+    ],
 )
 def test_unusable_labels_are_usage_errors(tmp_path, text, word):
     photo(tmp_path / "in" / "a.png")

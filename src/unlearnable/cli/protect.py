@@ -74,6 +74,7 @@ def protect(
         owner_key_file=owner_key_file,
         optout=optout,
         signer=Signer.load(c2pa_cert, c2pa_key) if c2pa_cert and c2pa_key else None,
+        dry=dry_run,
     )
     job = prepared.plan
     if dry_run:

@@ -14,11 +14,12 @@ def usable_cores() -> int:
     return max(1, len(usable(0)) if usable else os.cpu_count() or 1)
 
 
-def owner_key(file: Path | None = None) -> bytes:
+def owner_key(file: Path | None = None, *, make: bool = True) -> bytes:
     """Return the secret that spreads category names over the pack's slots, the same in every run of one owner.
 
     Taken from `file`, else from the environment variable UNLEARNABLE_OWNER_KEY (its text), else from this user's
-    configuration folder, where it is made at first use (32 random bytes, readable by the user only).
+    configuration folder, where it is made at first use (32 random bytes, readable by the user only), unless `make` is
+    False: then another secret stands in for it.
 
     Raises:
         ValueError: the file is empty or cannot be read.
@@ -26,6 +27,8 @@ def owner_key(file: Path | None = None) -> bytes:
     if file is None and os.environ.get(OWNER_KEY):
         return os.environ[OWNER_KEY].encode()
     place = file or user_config_path("unlearnable") / "owner.key"
+    if file is None and not make and not place.exists():
+        return os.urandom(32)
     if file is None and not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -60,6 +60,7 @@ def prepare(
     owner_key_file: Path | None = None,
     optout: OptOut | None = None,
     signer: Signer | None = None,
+    dry: bool = False,
 ) -> ProtectJob:
     """Plan the protection of photos. Categories that the output has already keep their noise.
 
@@ -74,6 +75,7 @@ def prepare(
         owner_key_file: where the owner's secret is; by default this user's.
         optout: a request not to train, for the metadata: ai, genai or all.
         signer: who signs it as Content Credentials.
+        dry: write nothing, not even an owner's secret; then the job is for looking only.
 
     Raises:
         ValueError: what cannot be done, in one sentence.
@@ -94,5 +96,7 @@ def prepare(
     taken = {}
     if (output / MANIFEST).exists():
         taken = {entry.category: entry.code for entry in ledger.read(output).values()}
-    codes = assign(list(job.categories), owner_key=owner_key(owner_key_file), slots=chosen.slots, taken=taken)
+    codes = assign(
+        list(job.categories), owner_key=owner_key(owner_key_file, make=not dry), slots=chosen.slots, taken=taken
+    )
     return ProtectJob(plan=job, noise={name: noise_of(chosen, codes[name]) for name in job.categories}, codes=codes)

@@ -50,6 +50,8 @@ def read_labels(path: Path) -> dict[str, str]:
                     raise ValueError(f"{path} puts {key!r} in two categories: {labels[key]!r} and {category!r}")
     except OSError as error:
         raise ValueError(f"the labels file {path} cannot be read: {error.strerror}") from error
+    except csv.Error as error:
+        raise ValueError(f"the labels file {path} is no CSV ({error}): look for a quote that is not closed") from error
     if not labels:
         raise ValueError(f"the labels file {path} names no files")
     return labels

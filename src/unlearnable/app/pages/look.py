@@ -52,7 +52,7 @@ async def look_page(desk: Desk, source: str) -> None:
     if not folder.is_dir():
         _stop(text.OUTSIDE_GONE.format(folder=source))
         return
-    choices = _Choices(output=str(_free_folder(folder)))
+    choices = _Choices(output=str(_free_folder(folder, desk)))
     ui.label(text.PROMISE).classes("promise")
     facts = ui.label(text.READING).props("role=status")
     problem = ui.label().classes("failed note").props("role=alert")
@@ -156,12 +156,19 @@ def _stop(words: str) -> None:
     ui.link(text.CHOOSE, "/")
 
 
-def _free_folder(folder: Path) -> Path:
-    """Return a folder beside the photos that is not there yet, or holds an earlier run of theirs."""
-    place = folder.with_name(f"{folder.name}.protected")
+def _free_folder(folder: Path, desk: Desk) -> Path:
+    """Return a folder beside the photos that is not there yet, or holds an earlier run of theirs.
+
+    Where the app may not write beside them (a folder allowed by itself), it is in the user's home.
+    """
+    try:
+        parent = desk.places.inside(str(folder.parent))
+    except OutsideError:
+        parent = Path.home()
+    place = parent / f"{folder.name}.protected"
     number = 2
     while place.exists() and not (place / MANIFEST).is_file() and any(place.iterdir()):
-        place = folder.with_name(f"{folder.name}.protected-{number}")
+        place = parent / f"{folder.name}.protected-{number}"
         number += 1
     return place
 

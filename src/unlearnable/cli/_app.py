@@ -32,9 +32,9 @@ app.command(
     "unlearnable.cli.optout:app", name="optout", group=_MINE, help="Requests not to train: read them, or for a website."
 )
 app.command("unlearnable.cli.app:app", name="app", group=_MINE, help="The same in your browser, on this computer.")
-app.command("unlearnable.cli.demo:demo", name="demo", group=_MINE, help="Protect sample photos and prove it, offline.")
+app.command("unlearnable.cli.demo:demo", name="demo", group=_MINE, help="A first look, offline.")
 app.command("unlearnable.cli.pack:app", name="pack", group=_PACKS, help="Class-wise noise ready for new photos.")
-app.command("unlearnable.cli.craft:app", name="craft", group=_RESEARCH, help="A perturbation by any published method.")
+app.command("unlearnable.cli.craft:app", name="craft", group=_RESEARCH, help="A perturbation by one of many methods.")
 app.command(
     "unlearnable.cli.apply:apply", name="apply", group=_RESEARCH, help="A protected dataset, for any training code."
 )

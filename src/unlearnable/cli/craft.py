@@ -16,7 +16,7 @@ from unlearnable.poisons import POISONS
 
 SUFFIX = ".safetensors"
 
-app = App(name="craft", help="Craft a perturbation for a dataset, by any published method.")
+app = App(name="craft", help="Craft a perturbation for a dataset, by one of many methods.")
 for _name in POISONS:
     app.command(
         f"{__name__}:craft_{_name}",

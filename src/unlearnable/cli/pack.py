@@ -85,7 +85,7 @@ def build(
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"], help="The pack to write, .safetensors.")],
     grey: Annotated[
-        bool, Parameter(negative="", help="Search in grey first: holds when turned grey too, and less well in colour.")
+        bool, Parameter(negative="", help="Search in grey first: works when turned grey too, and less well in colour.")
     ] = False,
     slots: Annotated[int, Parameter(help="How many categories it can tell apart.")] = 64,
     source: Annotated[

@@ -24,7 +24,8 @@ FORMAT = "unlearnable-proof/1"
 KNOWN_UNTESTED = (
     "adversarial training",
     "a pre-trained network that is fine-tuned",
-    "diffusion purification",
+    "diffusion purification and autoencoders",
+    "strong augmentation by loss",
     "a training set that is only partly protected",
 )
 """Countermeasures that break bounded noise in the literature and that a proof on photos does not run."""
@@ -66,6 +67,7 @@ class Plan:
         seeds: one training per row and seed.
         epsilon: budget of the protection in levels, for the record and for the random control.
         chance: percent that a network which learned nothing gets right; by default the test set's largest category.
+        untested: what the report names as not tried.
         about: what was protected and how, for the record.
     """
 
@@ -76,6 +78,7 @@ class Plan:
     seeds: tuple[int, ...] = (0, 1)
     epsilon: float = 8.0
     chance: float | None = None
+    untested: tuple[str, ...] = KNOWN_UNTESTED
     about: Parameters = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -217,7 +220,7 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
     attacked = [row for row in rows if row["kind"] != "control"]
     worst = max(attacked, key=lambda row: row["best"])
     reference = next(row for row in plan.rows if row.name == "clean").train
-    flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=KNOWN_UNTESTED))
+    flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=plan.untested))
     halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])
     if halved["batch_size"] < plan.recipe.batch_size:
         flags.append(batch_flag(halved))

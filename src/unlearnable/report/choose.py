@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from unlearnable._types import Parameters
 from unlearnable.evaluation.metrics import verdict
-from unlearnable.report.grid import Cell, Matrix, matrix
+from unlearnable.report.grid import Cell, Matrix, matrix, uses_clean
 from unlearnable.report.tables import md, md_table
 
 NAMED = 3
@@ -53,7 +53,7 @@ def choose(records: Sequence[Parameters], facts: Mapping[str, Facts]) -> str:
     lines = [_line(cells, row, facts) for row in rows]
     seen = {cell.records[0]["poison"]["method"] for row in rows for cell in cells.of_row(row)[:1]}
     rest = [_unmeasured(name, fact) for name, fact in facts.items() if name not in seen]
-    sizes = sorted({record["data"]["train"] for record in records})
+    sizes = sorted({record["data"]["train"] for record in records if not uses_clean(record)})
     head = [
         "poison",
         "method",
@@ -70,7 +70,7 @@ def choose(records: Sequence[Parameters], facts: Mapping[str, Facts]) -> str:
     opening = OPENING.format(images=" or ".join(f"{size:,}" for size in sizes))
     text = f"# Choose a poison\n\n{opening}\n\n{md_table(head, lines, names=5)}"
     if rest:
-        text += "\n## Not measured here yet\n\n" + md_table(
+        text += "\n## Not in this suite yet\n\n" + md_table(
             ["method", "scope", "bound", "needs", "what it does"], rest, names=5
         )
     return text

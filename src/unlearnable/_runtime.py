@@ -12,8 +12,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from unlearnable import __version__
-from unlearnable._scratch import IN_MEMORY
+from unlearnable import __version__, _scratch
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -59,7 +58,7 @@ class Runtime:
 
     def images(self, pixels: UInt8[np.ndarray, "n c h w"]) -> UInt8[Tensor, "n c h w"]:
         """Move stored pixels to the device, channels last, still 8-bit; many stay where they are on a CPU."""
-        if self.device.type == "cpu" and pixels.nbytes > IN_MEMORY:
+        if self.device.type == "cpu" and pixels.nbytes > _scratch.IN_MEMORY:
             return torch.from_numpy(np.ascontiguousarray(pixels))
         tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
         return tensor.contiguous(memory_format=torch.channels_last)

@@ -1,5 +1,6 @@
 """Large arrays that need not be in memory."""
 
+import os
 import tempfile
 from typing import Any
 
@@ -20,5 +21,7 @@ def scratch(shape: tuple[int, ...], dtype: Any) -> Shaped[np.ndarray, "..."]:
     if size <= IN_MEMORY:
         return np.zeros(shape, dtype=wanted)
     with tempfile.TemporaryFile(prefix="unlearnable-") as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and not a dead process at the first write
+            os.posix_fallocate(file.fileno(), 0, size)
         file.truncate(size)
         return np.memmap(file, dtype=wanted, mode="r+", shape=shape)

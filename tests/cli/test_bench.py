@@ -114,6 +114,28 @@ def test_wrong_use_is_one_sentence(
     assert "Traceback" not in said
 
 
+def test_a_suite_in_a_file_has_poisons_of_its_own_in_other_processes(here: Path) -> None:
+    own = SUITE.replace("from dataclasses import", "from __future__ import annotations\n\nfrom dataclasses import", 1)
+    own += """
+
+from dataclasses import dataclass
+from typing import ClassVar
+from unlearnable import RandomNoise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(RandomNoise):
+    method: ClassVar[str] = "own"
+
+
+def owned() -> Suite:
+    return Suite(name="owned", trials=tuple(replace(each, row="own", poison=Own()) for each in little().trials))
+"""
+    (here / "owner.py").write_text(own)
+    assert run(["bench", "run", "owner.py:owned", "--jobs", "2", "-q"]) == 0
+    assert len((here / "results" / "owned.jsonl").read_text().splitlines()) == 2
+
+
 def test_the_list_has_suites_and_countermeasures(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

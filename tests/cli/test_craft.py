@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from unlearnable._runtime import Runtime
 from unlearnable.cli._app import run
 from unlearnable.datasets import load
 from unlearnable.perturbation import Additive, Overwrite, load_perturbation
-from unlearnable.poisons import POISONS
+from unlearnable.poisons import POISONS, _checkpoint
 from unlearnable.poisons.linearly_separable import LinearlySeparable
 
 
@@ -42,6 +43,33 @@ def test_what_is_written_is_what_the_method_makes(tmp_path: Path) -> None:
     first = np.sort(np.concatenate([np.flatnonzero(data.labels == label)[:5] for label in range(10)]))
     assert made.checksum() == LinearlySeparable(epsilon=9).craft(data.subset(first), Runtime.auto()).checksum()
     assert [path.name for path in tmp_path.iterdir()] == ["noise.safetensors"]
+
+
+def test_a_new_folder_is_made_before_the_search_and_a_disk_that_is_full_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
+    file = tmp_path / "new" / "noise.safetensors"
+    settings = ["--steps", "3", "--batch-size", "20", "--cycles", "4", "--per-class", "5", "--quiet"]
+    assert run(["craft", "error-min", "digits", *settings, "-o", str(file)]) == 0
+    assert [path.name for path in file.parent.iterdir()] == ["noise.safetensors"]
+
+    def full(*values: object, **options: object) -> None:
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(_checkpoint, "save_file", full)
+    capsys.readouterr()
+    assert run(["craft", "error-min", "digits", *settings, "-o", str(tmp_path / "x.safetensors")]) == 2
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert said.count("\n") == 1
+
+
+def test_where_a_method_has_a_size_of_its_own_the_images_has_another_name(tmp_path: Path) -> None:
+    file = tmp_path / "noise.safetensors"
+    arguments = ["craft", "convolution", "digits", "--size", "5", "--image-size", "12", "--per-class", "2", "-q"]
+    assert run([*arguments, "-o", str(file)]) == 0
+    assert load_perturbation(file).parameters["size"] == 5
 
 
 def test_kinds_that_do_not_add_are_written_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from unlearnable import RandomNoise
 from unlearnable.datasets import load
 from unlearnable.datasets.cifar10 import CLASSES
 
@@ -149,6 +150,37 @@ def test_parquet_with_structs_bytes_and_names(tmp_path: Path) -> None:
     assert other.classes == ("3",)
 
 
+def test_images_of_a_parquet_are_named_by_what_they_are(tmp_path: Path) -> None:
+    """Hugging Face's files have one name in every data set, and their rows any order."""
+    for folder, values in (("one", (1, 2, 2)), ("mixed", (2, 1, 2)), ("other", (3, 4, 5))):
+        (tmp_path / folder).mkdir()
+        table = pa.table({"image": [encoded(value) for value in values], "label": list(values)})
+        pq.write_table(table, tmp_path / folder / "train-00000-of-00001.parquet")
+    one, mixed, other = (load("parquet", path=next((tmp_path / name).iterdir())) for name in ("one", "mixed", "other"))
+    assert len(set(one.keys)) == 3
+    assert set(one.keys) == set(mixed.keys)
+    assert one.by_keys(mixed.keys).pixels[:, 0, 0, 0].tolist() == [2, 1, 2]
+    assert not set(one.keys) & set(other.keys)
+    noise = RandomNoise(scope="sample-wise").craft(one)
+    assert (noise.apply(mixed).pixels != mixed.pixels).any()
+    with pytest.raises(KeyError):
+        noise.apply(other)
+    unlabelled = load("parquet", path=next((tmp_path / "one").iterdir()), label_column=None)
+    assert (unlabelled.classes, unlabelled.keys) == (("all",), one.keys)
+
+
+def test_a_file_named_after_the_other_split_is_refused(shared_data: Path) -> None:
+    with pytest.raises(ValueError, match="named after the test split"):
+        load("cifar10", path=shared_data / "cifar10-test.parquet")
+
+
+def test_fractions_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(tmp_path / "in" / "a" / "x.tif")
+    with pytest.raises(ValueError, match="fractions"):
+        load("folder", path=tmp_path / "in", size=8)
+
+
 def test_parquet_bad_input(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     with pytest.raises(FileNotFoundError, match="no Parquet file"):
@@ -157,10 +189,13 @@ def test_parquet_bad_input(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a readable Parquet"):
         load("parquet", path=file)
     pq.write_table(pa.table({"image": [b"broken"], "label": [0]}), file)
-    with pytest.raises(ValueError, match="row 000000: not a readable image"):
+    with pytest.raises(ValueError, match="row 0: not a readable image"):
         load("parquet", path=file)
     with pytest.raises(ValueError, match="no column 'picture'"):
         load("parquet", path=file, image_column="picture")
     pq.write_table(pa.table({"image": [encoded(1)], "label": pa.array([None], pa.int64())}), file)
     with pytest.raises(ValueError, match="has no label"):
+        load("parquet", path=file)
+    pq.write_table(pa.table({"image": [encoded(1)], "label": [[1, 2]]}), file)
+    with pytest.raises(ValueError, match="holds list values"):
         load("parquet", path=file)

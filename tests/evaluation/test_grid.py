@@ -166,6 +166,57 @@ def test_a_trial_that_fails_is_named_and_the_others_go_on(place: Place, monkeypa
     assert "x, none, seed 0: unknown dataset 'nowhere'" in said[0]
 
 
+@pytest.mark.parametrize(
+    "error", [KeyError("no noise for it"), AttributeError("no such function"), ZeroDivisionError()]
+)
+def test_whatever_is_wrong_with_one_trial_the_others_go_on(
+    error: Exception, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Trial.run
+
+    def broken(self: Trial, *values: Any, **options: Any) -> Any:
+        if self.countermeasure == "gray":
+            raise error
+        return real(self, *values, **options)
+
+    monkeypatch.setattr(Trial, "run", broken)
+    said: list[str] = []
+    assert len(run(suite("gray", "none"), place, runtime=RUNTIME, say=said.append)) == 1
+    (failed,) = said
+    assert failed.removeprefix("x, gray, seed 0: ").strip()
+    monkeypatch.setattr(Trial, "run", real)
+    said.clear()
+    assert len(run(suite("gray", "none"), place, runtime=RUNTIME, say=said.append)) == 2
+    assert failed not in said, "what was said of an earlier run is forgotten"
+
+
+def test_all_anew_that_is_stopped_goes_on_and_takes_no_old_record(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = suite("none", "gray")
+    run(chosen, place, runtime=RUNTIME)
+    real = Trial.run
+
+    def only_none(self: Trial, *values: Any, **options: Any) -> Any:
+        if self.countermeasure == "gray":
+            raise RuntimeError("stopped")
+        return real(self, *values, **options)
+
+    monkeypatch.setattr(Trial, "run", only_none)
+    assert [record["column"] for record in run(chosen, place, runtime=RUNTIME, resume=False)] == ["none"]
+    assert place.gathered("small").with_suffix(".jsonl.old").is_file(), "nothing is lost before all is there anew"
+    ran: list[str] = []
+
+    def counted(self: Trial, *values: Any, **options: Any) -> Any:
+        ran.append(self.countermeasure)
+        return real(self, *values, **options)
+
+    monkeypatch.setattr(Trial, "run", counted)
+    assert len(run(chosen, place, runtime=RUNTIME)) == 2
+    assert ran == ["gray"]
+    assert not place.gathered("small").with_suffix(".jsonl.old").exists()
+
+
 def test_noise_is_crafted_once_for_all_countermeasures(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     craft = trial_module._crafted
@@ -175,6 +226,20 @@ def test_noise_is_crafted_once_for_all_countermeasures(place: Place, monkeypatch
     assert len({record["crafting"]["checksum"] for record in records}) == 1
     run(suite("none", poison=RandomNoise()), place, runtime=RUNTIME)
     assert len(calls) == 2
+    run(suite("none", poison=POISON, per_class=9), place, runtime=RUNTIME)
+    assert len(calls) == 3, "noise is of the images it was made on"
+
+
+def test_the_seconds_of_a_search_that_went_on_are_marked(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = trial(poison=POISON)
+    place.noises.mkdir(parents=True)
+    (record,) = run(Suite(name="small", trials=(chosen,)), place, runtime=RUNTIME)
+    assert "resumed" not in record["crafting"]
+    (file,) = place.noises.glob("*.safetensors")
+    file.unlink()
+    file.with_suffix(".state").write_bytes(b"what a killed search left")
+    again = chosen.run(RUNTIME, noises=place.noises)
+    assert again["crafting"]["resumed"]
 
 
 def test_processes_share_a_suite(place: Place) -> None:

@@ -1,6 +1,7 @@
 """The training loop: it learns, repeats itself, reports every epoch, and refuses what cannot work."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from unlearnable._runtime import Runtime
 from unlearnable.exploiters import Countermeasure, countermeasure
 from unlearnable.imageset import ImageSet
 from unlearnable.training import RECIPES, Epoch, TrainingDivergedError, fit, recipe
+from unlearnable.training.loader import Loader
+from unlearnable.training.schedules import rate_factor
 
 RUNTIME = Runtime.auto("cpu")
 SHORT = replace(recipe("tiny"), epochs=3, batch_size=32)
@@ -73,6 +76,64 @@ def test_any_size_channels_and_fewer_images_than_a_batch(augment: str, size: int
         few, test=few, recipe=replace(SHORT, epochs=1, batch_size=500, augment=augment, image_size=16), runtime=RUNTIME
     )
     assert np.isfinite(history.last.train_loss)
+
+
+def test_every_step_is_taken_as_the_recipe_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rate, decay and clipping of each step, and the targets: every published number depends on them."""
+    chosen = replace(
+        SHORT,
+        epochs=2,
+        learning_rate=0.5,
+        weight_decay=0.01,
+        norm_bias_rate=8.0,
+        gradient_clip=0.25,
+        label_smoothing=0.2,
+    )
+    steps: list[list[tuple[float, float, float]]] = []
+    norms: list[float] = []
+    targets: list[torch.Tensor] = []
+    real = torch.optim.SGD.step
+
+    def step(self: torch.optim.SGD, *values: object) -> object:
+        groups = self.param_groups
+        steps.append([(group["lr"], group["weight_decay"], group["momentum"]) for group in groups])
+        gradients = [each.grad for group in groups for each in group["params"] if each.grad is not None]
+        norms.append(float(torch.stack([gradient.norm() for gradient in gradients]).norm()))
+        return real(self, *values)
+
+    class Watch(Countermeasure):
+        name = "watch"
+
+        def loss(self, model: torch.nn.Module, images: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+            targets.append(weights)
+            return 100 * super().loss(model, images, weights)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    fit(stripes(), test=stripes(seed=1), recipe=chosen, runtime=RUNTIME, countermeasure=Watch())
+    assert len(steps) == 6
+    for number, (plain, norm_biases) in enumerate(steps):
+        factor = rate_factor(chosen.schedule, number, 6)
+        assert plain == pytest.approx((0.5 * factor, 0.01, chosen.momentum))
+        assert norm_biases == pytest.approx((4.0 * factor, 0.01 / 8, chosen.momentum))
+    assert norms == pytest.approx([0.25] * 6, rel=1e-3)
+    assert sorted(targets[0][0].tolist()) == pytest.approx([0.1, 0.9])
+
+
+@pytest.mark.parametrize(
+    ("augment", "size", "seen"),
+    [("none", None, (12, 12)), ("none", 8, (8, 8)), ("crop-flip", 8, (8, 8)), ("resized-crop-flip", 8, (8, 8))],
+)
+def test_batches_have_the_recipes_size_and_augmentation(augment: Any, size: int | None, seen: tuple[int, int]) -> None:
+    data = stripes()
+    loader = Loader(data.pixels, data.labels, 2, replace(SHORT, augment=augment, image_size=size), RUNTIME)
+    batches = [images for images, _ in loader.epoch()]
+    assert {tuple(images.shape[2:]) for images in batches} == {seen}
+    plain = Loader(data.pixels, data.labels, 2, replace(SHORT, augment="none", image_size=size), RUNTIME)
+    same = all(
+        torch.equal(one, other) for one, other in zip(batches, (images for images, _ in plain.epoch()), strict=True)
+    )
+    assert same == (augment == "none")
+    assert (loader.images.shape[2:] == data.pixels.shape[2:]) == (augment == "resized-crop-flip" or size is None)
 
 
 def test_every_recipe_runs() -> None:

@@ -19,6 +19,7 @@ app = App(
     version=__version__,
     help="Protect photos with error-minimizing noise, and prove by training that it works.",
     group_commands=Group("Options", sort_key=3),
+    suppress_keyboard_interrupt=False,
     help_epilogue="It raises the cost for someone who trains on these files as they are; it never promises more.",
 )
 app.command(
@@ -50,9 +51,9 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         return _refuse(" ".join(str(error).split()), "run `unlearnable --help` for the options")
     except KeyboardInterrupt:
-        say("Stopped. What was finished is kept; run the same command again to go on.")
+        say("Stopped. The same command goes on where its work is kept, and begins anew where it is not.")
         return STOPPED
-    except (ValueError, KeyError, OSError, RuntimeError, ImportError) as error:
+    except (ValueError, KeyError, OSError, RuntimeError, ImportError, MemoryError) as error:
         if isinstance(error, BrokenPipeError):
             return OK
         return _refuse(sentence(error))

@@ -12,7 +12,8 @@ Data = Annotated[
     str, Parameter(help="A dataset such as cifar10, a folder with a sub-folder per category, or a Parquet file.")
 ]
 PerClass = Annotated[int | None, Parameter(help="Use the first so many images of each category.")]
-Size = Annotated[int | None, Parameter(help="Side in pixels that a folder's or Parquet file's photos are brought to.")]
+SIZE = "Side in pixels that a folder's or Parquet file's photos are brought to."
+Size = Annotated[int | None, Parameter(help=SIZE)]
 
 
 def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
@@ -25,6 +26,8 @@ def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
 
     from unlearnable.datasets import DATASETS, load
 
+    if size is not None and size < 1:
+        raise ValueError(f"--size must be at least 1 pixel; got {size}")
     path = Path(data)
     options: dict[str, Any] = {} if size is None else {"size": size}
     if data in DATASETS and data not in ("folder", "parquet"):

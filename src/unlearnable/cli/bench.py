@@ -140,6 +140,9 @@ def leaderboard(
     chosen = suites or [name for name in ("c10-10k", "c10") if (results / f"{name}.jsonl").is_file()]
     if not chosen:
         raise ValueError(f"there is no {results}/c10-10k.jsonl: run `unlearnable bench run c10-10k`, or name a file")
+    stems = [Path(name).stem for name in chosen]
+    if len(set(stems)) < len(stems):
+        raise ValueError("two of these suites have one name: rename a file")
     records = {Path(name).stem: _records(name, results) for name in chosen}
     planned = {name: columns for name in records if (columns := planned_columns(name))}
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """`unlearnable craft`: one command per poison, listed without importing any of them."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
-from unlearnable.cli._data import Data, PerClass, Size, loaded
+from unlearnable.cli._data import SIZE, Data, PerClass, Size, loaded
 from unlearnable.cli._options import Device, Quiet
 from unlearnable.cli._progress import progress
 from unlearnable.poisons import POISONS
@@ -52,6 +53,8 @@ def _command(method: str) -> Callable[..., int]:
         return _craft(settings, data, output, per_class, size, device, quiet)
 
     craft.__annotations__["settings"] = Annotated[kind, Parameter(name="*")]
+    if any(field.name == "size" for field in fields(kind)):  # then --size is the method's own
+        craft.__annotations__["size"] = Annotated[int | None, Parameter(name="--image-size", help=SIZE)]
     craft.__doc__ = kind.__doc__.split("\n\n")[0]
     return craft
 
@@ -68,6 +71,7 @@ def _craft(
         raise ValueError(f"--output must end in {SUFFIX}; got {output.name!r}")
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
+    output.parent.mkdir(parents=True, exist_ok=True)  # before the search: its state is kept there
     images = loaded(data, per_class, size)
     kept = output.with_name(f".{output.name}.partial")
     runtime = replace(Runtime.auto(device), checkpoint=kept)

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,9 @@ class Source:
             ValueError: the file is not what it should be.
         """
         if file.suffix == ".parquet":
+            other = next(each for each in SPLITS if each != split)
+            if file.stem.endswith(f"-{other}"):
+                raise ValueError(f"{file} is named after the {other} split, and the {split} split was asked for")
             table = parquet.load(path=file, limit=limit)
             pixels, labels = table.pixels, table.labels
             if table.classes != self.classes:
@@ -68,7 +72,7 @@ class Source:
         else:
             try:
                 pixels, labels = (part[:limit] for part in self.rows(file, split))
-            except (tarfile.TarError, KeyError, ValueError, OSError, EOFError) as error:
+            except (tarfile.TarError, KeyError, ValueError, OSError, EOFError, zlib.error) as error:
                 raise ValueError(
                     f"{file} is not the official binary archive of {self.title} ({error}); fetch it again"
                 ) from error

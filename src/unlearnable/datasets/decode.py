@@ -28,6 +28,8 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as opened:
             if size is not None:
                 opened.draft("RGB", (size * 2, size * 2))
+            if opened.mode == "F":
+                raise ValueError("its values are fractions, whose white is not known: convert it to 8 or 16 bits")
             negative = opened.format == "TIFF" and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
             upright = ImageOps.exif_transpose(opened)
             grey = upright.mode in ("1", "L", "LA", "I", "F") or upright.mode.startswith("I;16")

@@ -1,6 +1,8 @@
 """Parquet files with an image column (Hugging Face convention) and a label column."""
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ def load(
     path: Path | str,
     size: int | None = None,
     image_column: str = "image",
-    label_column: str = "label",
+    label_column: str | None = "label",
     limit: int | None = None,
 ) -> ImageSet:
     """Load images and labels from one Parquet file.
@@ -27,7 +29,7 @@ def load(
         path: the file.
         size: bring every image to this side; None needs images of one size.
         image_column: a struct with `bytes`, or plain binary.
-        label_column: integers or names.
+        label_column: integers or names; None reads none, and all images are of one class.
         limit: read the first rows only.
 
     Raises:
@@ -37,20 +39,32 @@ def load(
     source = Path(path)
     if not source.is_file():
         raise FileNotFoundError(f"there is no Parquet file at {source}")
-    table = _read(source, [image_column, label_column])
+    table = _read(source, [image_column, *([label_column] if label_column else [])])
     if limit is not None:
         table = table.slice(0, limit)
     if table.num_rows == 0:
         raise ValueError(f"{source} has no rows")
-    keys = tuple(f"{source.stem}/{row:06d}" for row in range(table.num_rows))
+    encoded = encoded_images(table, image_column)
+    keys = _keys(source.stem, encoded)
     images = []
-    for key, encoded in zip(keys, encoded_images(table, image_column), strict=True):
+    for row, content in enumerate(encoded):
         try:
-            images.append(decode(encoded, size=size))
+            images.append(decode(content, size=size))
         except ValueError as error:
-            raise ValueError(f"{source}, row {key.rsplit('/', 1)[1]}: {error}") from error
-    labels, classes = _labels(table, label_column)
+            raise ValueError(f"{source}, row {row}: {error}") from error
+    labels, classes = _labels(table, label_column) if label_column else (np.zeros(len(keys), np.int64), ("all",))
     return ImageSet(pixels=stack(images, keys), labels=labels, keys=keys, classes=classes, name=source.stem)
+
+
+def _keys(name: str, encoded: Sequence[bytes]) -> tuple[str, ...]:
+    """Name images by what they are, so that noise made for them finds them in whatever order they come."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for content in encoded:
+        digest = hashlib.blake2b(content, digest_size=8).hexdigest()
+        seen[digest] += 1
+        keys.append(f"{name}/{digest}" if seen[digest] == 1 else f"{name}/{digest}-{seen[digest]}")
+    return tuple(keys)
 
 
 def encoded_images(table: pa.Table, column: str) -> list[bytes]:
@@ -96,6 +110,8 @@ def _labels(table: pa.Table, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
     names = class_names(table, column)
     if names is not None and all(isinstance(value, int) for value in values):
         return np.asarray(values, dtype=np.int64), names
-    known = sorted(set(values))
+    if not all(isinstance(value, int | str) for value in values):
+        raise ValueError(f"column {column!r} holds {type(values[0]).__name__} values; labels are numbers or names")
+    known = sorted(set(values), key=lambda value: (isinstance(value, str), value))
     place = {value: row for row, value in enumerate(known)}
     return np.asarray([place[value] for value in values], dtype=np.int64), tuple(str(value) for value in known)

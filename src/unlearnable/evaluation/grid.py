@@ -13,6 +13,7 @@ import torch
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import Parameters, Progress, Report, silent
+from unlearnable._words import sentence
 from unlearnable.evaluation.fitting import out_of_memory
 from unlearnable.evaluation.store import claimed, write_json
 from unlearnable.evaluation.trial import Trial
@@ -119,10 +120,14 @@ def run(
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1; got {jobs!r}")
+    before = place.gathered(suite.name)
+    if not resume and before.is_file():
+        before.replace(before.with_suffix(".jsonl.old"))  # until all of it is there anew
     done = finished(suite, place, say) if resume else {}
     waiting = [trial for trial in suite.trials if trial.key not in done]
     for trial in waiting:
         _discard(place.trial(suite, trial), whole_too=not resume)
+        place.trial(suite, trial).with_suffix(".failed").unlink(missing_ok=True)
     report(Progress(done=len(done), total=len(suite.trials), note=f"{len(waiting)} trials to run"))
     if jobs == 1 or len(waiting) < 2:
         _work(suite, waiting, place, runtime, report, say, len(done))
@@ -138,13 +143,27 @@ def run(
         for flag in record.get("flags", ()) if record else ():
             if flag["name"] != "undertrained":  # short trainings all are
                 say(f"{name}: {flag['sentence']}")
-    return gather(suite, place, say)
+    records = gather(suite, place, say, own=not resume)
+    if len(records) == len(suite.trials):
+        before.with_suffix(".jsonl.old").unlink(missing_ok=True)
+    return records
 
 
-def gather(suite: Suite, place: Place, say: Callable[[str], None] = lambda text: None) -> list[Parameters]:
-    """Write the records there are into the suite's JSON-lines file, in the suite's order, and return them."""
+def gather(
+    suite: Suite, place: Place, say: Callable[[str], None] = lambda text: None, *, own: bool = False
+) -> list[Parameters]:
+    """Write the records there are into the suite's JSON-lines file, in the suite's order, and return them.
+
+    Args:
+        suite: whose.
+        place: where records are kept.
+        say: is told of damaged files.
+        own: take only what this suite has run, and no record of another.
+    """
     with claimed(place.runs / suite.name / "gather.lock", wait=True):
         records = finished(suite, place, say)
+        if own:
+            records = {trial.key: records[trial.key] for trial in suite.trials if place.trial(suite, trial).is_file()}
         ordered = [records[trial.key] for trial in suite.trials if trial.key in records]
         target = place.gathered(suite.name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -227,8 +246,8 @@ def _work(
                 continue
             try:
                 record = trial.run(runtime, noises=place.noises)
-            except (ValueError, OSError, RuntimeError, ImportError, MemoryError) as error:
-                said = TOO_LARGE if out_of_memory(error) else " ".join(str(error).split())
+            except Exception as error:  # whatever is wrong with one trial, the others go on
+                said = TOO_LARGE if out_of_memory(error) else sentence(error)
                 path.with_suffix(".failed").write_text(said, encoding="utf-8")
                 continue
             write_json(path, record)
@@ -238,7 +257,7 @@ def _work(
 
 def _first_free(queue: Sequence[Trial], noises: Path) -> int:
     """Return the place of the first trial that need not wait for another's noise, or 0."""
-    with suppress(OSError, ValueError):  # the trial itself says what is wrong with its data
+    with suppress(Exception):  # the trial itself says what is wrong with its data
         return next((place for place, trial in enumerate(queue) if not trial.held_up(noises)), 0)
     return 0
 

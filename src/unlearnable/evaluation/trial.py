@@ -245,7 +245,10 @@ class Trial:
                 return load_perturbation(file), json.loads(facts.read_text(encoding="utf-8"))
             # a killed search goes on where it was
             state = file.with_suffix(".state")
+            begun = state.is_file()
             noise, crafting = _crafted(poison, clean, replace(runtime, checkpoint=state), report)
+            if begun:
+                crafting["resumed"] = True  # its seconds are those of the last part only
             noise.save(file)
             write_json(facts, crafting)
             state.unlink(missing_ok=True)

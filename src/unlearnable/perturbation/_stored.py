@@ -226,6 +226,8 @@ class Stored(ABC):
         try:
             save_file({**arrays, "index": names}, temporary, metadata=metadata)
             temporary.replace(target)
+        except SafetensorError as error:
+            raise OSError(f"{target} cannot be written ({error})") from error
         finally:
             temporary.unlink(missing_ok=True)
 

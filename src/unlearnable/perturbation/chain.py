@@ -51,6 +51,11 @@ class Chain(Stored):
             ]
         }
 
+    def sealed(self) -> Parameters:
+        """Return what is part of the parts' checksums, if anything."""
+        found = [part.sealed() for part in self.parts]
+        return {"parts": found} if any(found) else {}
+
     @classmethod
     def restored(cls, arrays: Arrays, settings: Parameters, common: dict[str, Any]) -> "Chain":
         """Rebuild the parts."""

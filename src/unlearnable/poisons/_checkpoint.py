@@ -60,6 +60,8 @@ class Checkpoint:
         try:
             save_file(kept, temporary, {KEY: self.key})
             temporary.replace(self.path)
+        except SafetensorError as error:
+            raise OSError(f"{self.path} cannot be written ({error})") from error
         finally:
             temporary.unlink(missing_ok=True)
         self.last = time.monotonic()

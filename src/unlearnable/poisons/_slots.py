@@ -122,8 +122,12 @@ def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> Ima
     """
     if slots < 2:
         raise ValueError(f"a pack needs at least 2 slots; got {slots!r}")
-    source = "parquet" if Path(path).suffix == ".parquet" else "folder"
-    photos = load(source, path=path, size=size)
+    if Path(path).suffix == ".parquet":
+        photos = load("parquet", path=path, size=size, label_column=None)
+    else:
+        photos = load("folder", path=path, size=size)
+    if photos.pixels.shape[1] != 3:
+        raise ValueError(f"a pack is made on photos with colour; all of {path} have none")
     names = tuple(f"slot-{slot:02d}" for slot in range(slots))
     labels = np.arange(len(photos), dtype=np.int64) % slots
     return ImageSet(pixels=photos.pixels, labels=labels, keys=photos.keys, classes=names, name=photos.name)

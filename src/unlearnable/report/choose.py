@@ -84,7 +84,10 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
     plain = cells.cell(row, cells.plain) if cells.plain else None
     worst = _worst(cells, row)
     seconds = [
-        record["crafting"]["cpu_seconds"] for cell in cells.of_row(row) for record in cell.records if record["crafting"]
+        record["crafting"]["cpu_seconds"]
+        for cell in cells.of_row(row)
+        for record in cell.records
+        if record["crafting"] and "resumed" not in record["crafting"]
     ]
     failed = sorted(
         (name for name, found in judged.items() if found == "failed"), key=lambda name: _share(cells, row, name)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from platformdirs import user_cache_path
 from safetensors import SafetensorError
@@ -10,7 +11,7 @@ from torch import nn
 
 
 def cached(name: str, empty: Callable[[], nn.Module], trained: Callable[[], nn.Module]) -> nn.Module:
-    """Return the network kept under `name`, or train it and keep it, whole or not at all.
+    """Return the network kept under `name`, or train it and keep it, whole or not at all, if it can be kept.
 
     A file that is damaged, or of another network, is made again.
 
@@ -27,11 +28,12 @@ def cached(name: str, empty: Callable[[], nn.Module], trained: Callable[[], nn.M
     except (OSError, SafetensorError, RuntimeError):
         model = trained()
     content = save({key: values.cpu().contiguous() for key, values in model.state_dict().items()})
-    file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with suppress(OSError):  # a cache that cannot be written costs another training, not this one
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
     return model

@@ -41,13 +41,20 @@ def clock(kind: str) -> Callable[[], float]:
 
 def rate(work: Callable[[], object], units: int, repeats: int, now: Callable[[], float]) -> Rate:
     """Return units a second of `work` by the clock `now`, after one unmeasured call."""
-    work()
+    _ended(work)
     rates = []
     for _ in range(repeats):
         started = now()
-        work()
+        _ended(work)
         rates.append(units / (now() - started))
     return Rate(median=statistics.median(rates), slowest=min(rates), fastest=max(rates), repeats=repeats)
+
+
+def _ended(work: Callable[[], object]) -> None:
+    """Do it and wait for a GPU, which only notes what it has to do."""
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def matmul_rate(runtime: Runtime, repeats: int, now: Callable[[], float], size: int = 2048) -> Rate:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks._measure import HERE, machine, matmul_rate, operations, write
-from unlearnable._runtime import Runtime
+from unlearnable._runtime import Runtime, hardware
 from unlearnable.datasets import load
 from unlearnable.models import ARCHITECTURES
 from unlearnable.poisons import POISONS
@@ -118,6 +118,7 @@ def measured(name: str, scope: str, per_class: int) -> dict[str, Any]:
         "more_mb": (peak - before) // 1024,
         "checksum": made.checksum(),
         "threads": torch.get_num_threads(),
+        "machine": hardware(runtime.device)["processor"],
     }
 
 
@@ -131,6 +132,9 @@ def main() -> None:
     runtime = Runtime.auto()
     store = HERE / ("poisons-float32.json" if runtime.dtype == torch.float32 else "poisons.json")
     known: dict[str, Any] = json.loads(store.read_text(encoding="utf-8")) if store.is_file() else {}
+    # what another machine took says nothing of this one
+    here = hardware(runtime.device)["processor"]
+    known = {key: record for key, record in known.items() if record["machine"] == here}
     apart = multiprocessing.get_context("spawn")
     for name in chosen.methods:
         kind = POISONS.get(name)

@@ -156,6 +156,28 @@ def test_wrong_use_is_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [(KeyboardInterrupt, 130, "Stopped."), (MemoryError, 2, "not enough memory"), (BrokenPipeError, 0, "")],
+)
+def test_what_stops_a_command_is_one_sentence(
+    photos: Path,
+    raised: type[BaseException],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stopped(*values: object, **options: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("unlearnable.cli.check.run", stopped)
+    assert run(["check", str(photos), str(photos), "-q"]) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == (1 if said else 0)
+
+
 def test_too_few_photos_for_a_proof(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = photos.with_name("protected")
     run(["protect", str(photos), "-o", str(target), "-q", "--jobs", "1"])

@@ -123,7 +123,7 @@ class PhotoProof:
             title = LOADED.get(name, name)
             rows.append(Row(name=name, title=title, kind="countermeasure", train=protected, countermeasure=name))
         ceilings = [
-            replace(row, kind="control", title=f"Clean photos, {row.title[0].lower()}{row.title[1:]}", train=images)
+            replace(row, kind="control", title=f"Clean photos: {row.title}", train=images)
             for row in rows
             if row.kind == "countermeasure"
             for images in [clean if row.name in self.loaded else costs[self.exports.index(row.name)]]

@@ -137,7 +137,7 @@ def proofs() -> str:
         minutes = sum(each["seconds"] for each in proof["trainings"]) / 60
         lines = [
             f"| {row['title']} | {spread(row['last_per_seed'])} | {spread(row['best_per_seed'])} | "
-            f"{row['train_acc']:.1f} | {row.get('verdict', 'control')} |"
+            f"{row['train_acc']:.1f} | {_ceiling(row)} | {row.get('verdict', 'control')} |"
             for row in proof["rows"]
         ]
         parts.append(
@@ -148,11 +148,15 @@ def proofs() -> str:
             f"{len(proof['seeds'])} seeds: mean (lowest to highest). {hardware['processor']}, "
             f"{hardware['threads']} threads, {minutes:.0f} minutes of training on a shared machine, torch "
             f"{proof['versions']['torch']}, pack {proof['about']['pack_checksum'][:12]}.\n\n"
-            "| trained on | last epoch | best epoch | training accuracy | verdict |\n|---|---|---|---|---|\n"
-            + "\n".join(lines)
-            + "\n"
+            "| trained on | last epoch | best epoch | training accuracy | clean photos there, best | verdict |\n"
+            "|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
         )
     return "".join(parts)
+
+
+def _ceiling(row: dict[str, Any]) -> str:
+    """Return what a row is compared with: clean photos after the same treatment where that matters, else plain ones."""
+    return f"{row['ceiling']:.1f}" if "ceiling" in row and row["kind"] != "control" else ""
 
 
 def machine(trial: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ def decode16(
     tile = int(tags.get(TILE_WIDTH, 0))
     if tile:
         changes[TILE_WIDTH] = (tile * samples,)
-    with _as_grey(with_directory(data, changes)) as image:
+    with _as_grey(with_directory(data, changes), samples) as image:
         grey = np.asarray(image).astype(np.uint16)
     pixels = grey.reshape(height, width, samples)
     if tags.get(PREDICTOR, 1) == 2:
@@ -73,16 +73,15 @@ def decode16(
 
 
 @contextlib.contextmanager
-def _as_grey(data: bytes) -> Iterator[Image.Image]:
-    """Open a file that claims more pixels than it has; what it has was found safe when it was opened before."""
+def _as_grey(data: bytes, times: int) -> Iterator[Image.Image]:
+    """Open a file that claims so many times the pixels it has; these were found safe when it was opened before."""
     before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
+    Image.MAX_IMAGE_PIXELS = before and before * times
     try:
-        image = Image.open(io.BytesIO(data), formats=("TIFF",))
+        with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+            yield image
     finally:
         Image.MAX_IMAGE_PIXELS = before
-    with image:
-        yield image
 
 
 def encode16(planes: UInt16[np.ndarray, "h w c"], mode: Mode, options: Mapping[str, Any]) -> bytes:

@@ -46,6 +46,8 @@ MOST: dict[tuple[str, str], float] = {
     ("mutual-information", "sample-wise"): 28.9,
     ("transferable", "sample-wise"): 31.5,
     ("contrastive", "class-wise"): 28.9,
+    ("augmented-error-min", "class-wise"): 32.8,
+    ("augmented-error-min", "sample-wise"): 34.6,
 }
 """What was measured once, of the methods that did something; the test allows MARGIN more."""
 
@@ -54,11 +56,11 @@ WEAK: dict[tuple[str, str], float] = {
     ("random", "sample-wise"): 57.8,
     ("pil", "sample-wise"): 56.5,
     ("generator", "sample-wise"): 58.4,
+    ("contrastive", "sample-wise"): 60.3,
 }
-"""Noise that does next to nothing here: the control, and methods that need more images or steps."""
+"""Noise that does next to nothing here: the control, methods that need more images or steps, and one against others."""
 
 UNMEASURED = {
-    "augmented-error-min",
     "clusters",
     "deep-confuse",
     "pretrained-aware",

@@ -24,6 +24,7 @@ from experiments._record import RESULTS, curve, once, say
 from unlearnable import media
 from unlearnable._runtime import Runtime
 from unlearnable.datasets.parquet import encoded_images
+from unlearnable.evaluation.proof import smooth_noise
 from unlearnable.imageset import ImageSet
 from unlearnable.media import Picture
 from unlearnable.models import ARCHITECTURES
@@ -128,7 +129,7 @@ def _noise(name: str, classes: int, seed: int) -> np.ndarray | None:
     if name == "uniform":
         return generator.integers(-EPSILON, EPSILON + 1, (classes, 3, 64, 64)).astype(np.int8)
     if name == "smooth":
-        return _smooth(generator, classes)
+        return smooth_noise(generator, (classes, 3, 64, 64), EPSILON)
     pack = load_pack(_pack(name))
     codes = generator.permutation(pack.slots)[:classes]
     if name.endswith("-12-slots"):
@@ -144,15 +145,6 @@ def _pack(noise: str) -> str:
 
 def _checksum(noise: str) -> str | None:
     return load_pack(_pack(noise)).noise.checksum() if _pack(noise) in PACKS else None
-
-
-def _smooth(generator: np.random.Generator, classes: int, cycles: float = 4.0) -> np.ndarray:
-    """Gaussian colour noise with a Gaussian spectrum of `cycles` per frame, clipped at one standard deviation."""
-    waves = np.fft.fftfreq(64) * 64
-    keep = np.exp(-(waves[:, None] ** 2 + waves**2) / (2 * cycles**2))
-    noise = np.fft.ifft2(np.fft.fft2(generator.standard_normal((classes, 3, 64, 64))) * keep).real
-    noise /= noise.std((2, 3), keepdims=True)
-    return np.rint(EPSILON * np.clip(noise, -1, 1)).astype(np.int8)
 
 
 def published(photo: Picture, noise: np.ndarray | None, epsilon: int = EPSILON) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Words for people: what an error says, how long something takes."""
+"""Words for people: what an error says, what a file is called, how long something takes."""
 
 
 def sentence(error: BaseException) -> str:
@@ -9,6 +9,11 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror
     return " ".join(str(text).split()) or type(error).__name__
+
+
+def shown(name: str) -> str:
+    """Return a name that may be no text as text for people; what is none is escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def spoken(seconds: float) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from app.conftest import picture
+from unlearnable._words import shown
 from unlearnable.app import work as work_module
 from unlearnable.app.manager import Manager
-from unlearnable.app.store import Job, Store, shown
+from unlearnable.app.store import Job, Store
 from unlearnable.app.work import alive, work
 from unlearnable.app.zipping import zipped
 from unlearnable.protect import MANIFEST, check

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from unlearnable.app.store import shown
+from unlearnable._words import shown
 from unlearnable.datasets.decode import decode
 from unlearnable.jobs.protecting import ProtectJob
 from unlearnable.media.heif import readable

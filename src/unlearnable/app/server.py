@@ -153,8 +153,9 @@ def serve(
     """
     home = folder or user_data_path("unlearnable")
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(OSError):
-        home.chmod(0o700)  # photos are uploaded here, and the key of a launch
+    if folder is None:
+        with suppress(OSError):
+            home.chmod(0o700)  # photos are uploaded here, and the key of a launch is; earlier versions made it for all
     note = home / "app.json"
     with claimed(home / "app.lock") as ours:
         if not ours:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from unlearnable._words import shown
+
 State = Literal["waiting", "running", "paused", "done", "failed"]
 Wish = Literal["run", "pause", "quit"]
 FileState = Literal["waiting", "protected", "kept", "failed", "skipped"]
@@ -91,11 +93,6 @@ def _stored(name: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(name)
     return name
-
-
-def shown(name: str) -> str:
-    """Return a path that may be no text as text for people."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 class Store:

@@ -4,6 +4,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from unlearnable._words import shown
+
 PIECE = 1 << 20
 
 
@@ -33,8 +35,7 @@ class _Buffer:
 
 def _entry(path: Path, name: str) -> zipfile.ZipInfo:
     """Describe a file; a date that a ZIP cannot hold becomes the nearest one, an undecodable name is escaped."""
-    said = name.encode("utf-8", "backslashreplace").decode()
-    return zipfile.ZipInfo.from_file(path, said, strict_timestamps=False)
+    return zipfile.ZipInfo.from_file(path, shown(name), strict_timestamps=False)
 
 
 def zipped(folder: Path, names: list[str]) -> Iterator[bytes]:

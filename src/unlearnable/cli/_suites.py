@@ -12,6 +12,8 @@ from unlearnable._registry import unknown
 from unlearnable.evaluation.grid import Suite
 
 HOME = "experiments"
+OURS = "_suite_of_unlearnable"
+"""Marks modules that were read from a file that somebody named."""
 
 
 def find_suite(name: str) -> Suite:
@@ -43,13 +45,10 @@ def suites_of(module: ModuleType) -> dict[str, Callable[[], Suite]]:
     return {
         name: function
         for name, function in vars(module).items()
-        if inspect.isfunction(function) and _returns(function) in (Suite, "Suite") and name[0] != "_"
+        if inspect.isfunction(function)
+        and function.__annotations__.get("return") in (Suite, "Suite")
+        and name[0] != "_"
     }
-
-
-def _returns(function: Callable[..., object]) -> object:
-    """Return what a function says it returns: a type, or its name where annotations are kept as text."""
-    return function.__annotations__.get("return")
 
 
 def _module(where: str) -> tuple[str, ModuleType]:
@@ -62,9 +61,12 @@ def _module(where: str) -> tuple[str, ModuleType]:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    # other processes find what is defined there by the module's name
-    sys.modules[path.stem] = module
-    sys.path.insert(0, str(path.resolve().parent))
+    known = sys.modules.get(path.stem)
+    if known is None or hasattr(known, OURS):  # never in the place of a module that others use
+        # other processes find what is defined there by the module's name
+        setattr(module, OURS, True)
+        sys.modules[path.stem] = module
+        sys.path.append(str(path.resolve().parent))
     specification.loader.exec_module(module)
     return where, module
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from unlearnable._types import Progress as Now
+from unlearnable._words import shown
 from unlearnable.cli._app import say
 from unlearnable.cli._options import AsJson, Folders, Quiet, emit, parted
 from unlearnable.cli._progress import progress
@@ -36,7 +37,7 @@ def check(
 
         result = run(sources, protected, progress=told)
     for row in result.rows:
-        name = (row.output or row.source).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+        name = shown(row.output or row.source).replace("\n", "\\n")
         for problem in row.problems:
             say(f"{name}: {problem}")
         if verbose and not row.problems:

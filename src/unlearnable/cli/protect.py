@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from unlearnable._types import Progress as Now
 from unlearnable._types import Report
-from unlearnable._words import spoken
+from unlearnable._words import shown, spoken
 from unlearnable.cli._app import OK, SOME_FAILED, STOPPED, say
 from unlearnable.cli._options import AsJson, Quiet, emit, jobs_or_default
 from unlearnable.cli._progress import progress
@@ -155,9 +155,9 @@ def _list(problems: list[tuple[Path, str]], what: str, *, verbose: bool) -> None
     if not problems:
         return
     say(f"{len(problems)} files {what}:")
-    shown = problems if verbose else problems[:SHOWN]
-    for path, reason in shown:
-        name = str(path).encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+    listed = problems if verbose else problems[:SHOWN]
+    for path, reason in listed:
+        name = shown(str(path)).replace("\n", "\\n")
         say(f"  {name}: {reason}")
-    if len(shown) < len(problems):
-        say(f"  … and {len(problems) - len(shown)} more (--verbose lists all)")
+    if len(listed) < len(problems):
+        say(f"  … and {len(problems) - len(listed)} more (--verbose lists all)")

@@ -32,7 +32,7 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
                 raise ValueError("its values are fractions, whose white is not known: convert it to 8 or 16 bits")
             negative = opened.format == "TIFF" and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
             upright = ImageOps.exif_transpose(opened)
-            grey = upright.mode in ("1", "L", "LA", "I", "F") or upright.mode.startswith("I;16")
+            grey = upright.mode in ("1", "L", "LA", "I") or upright.mode.startswith("I;16")
             if upright.mode.startswith("I"):
                 values = np.asarray(upright).astype(np.float32) / 257
                 values = 255 - values if negative else values

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Int8
 
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
@@ -102,18 +103,21 @@ CYCLES = 4.0
 """Of smooth random noise: the width of its spectrum, in cycles per image."""
 
 
+def smooth_noise(generator: np.random.Generator, shape: tuple[int, ...], epsilon: float) -> Int8[np.ndarray, "k c h w"]:
+    """Return Gaussian noise [k c h w] with a Gaussian spectrum of CYCLES, cut at one standard deviation, which is ε."""
+    down, across = (np.fft.fftfreq(side) * side for side in shape[2:])
+    keep = np.exp(-(down[:, None] ** 2 + across**2) / (2 * CYCLES**2))
+    noise = np.fft.ifft2(np.fft.fft2(generator.standard_normal(shape)) * keep).real
+    return np.rint(epsilon * np.clip(noise / noise.std((2, 3), keepdims=True), -1, 1)).astype(np.int8)
+
+
 def smooth_control(clean: ImageSet, *, epsilon: float, seed: int = 0) -> ImageSet:
     """Return `clean` with smooth random colours of each class: what a pack's noise does that is not optimised.
 
-    Gaussian noise with a Gaussian spectrum of CYCLES, cut at one standard deviation, which becomes ε. It is about as
-    large as a pack's noise, where uniform noise of the same ε is smaller and gone when a photo is made small.
+    It is about as large as a pack's noise; uniform noise of the same ε is smaller, and gone when a photo is made small.
     """
-    count, (channels, height, width) = len(clean.classes), clean.pixels.shape[1:]
-    generator = np.random.default_rng([seed, 0x5300])
-    down, across = (np.fft.fftfreq(side) * side for side in (height, width))
-    keep = np.exp(-(down[:, None] ** 2 + across**2) / (2 * CYCLES**2))
-    noise = np.fft.ifft2(np.fft.fft2(generator.standard_normal((count, channels, height, width))) * keep).real
-    levels = np.rint(epsilon * np.clip(noise / noise.std((2, 3), keepdims=True), -1, 1)).astype(np.int16)
+    shape = (len(clean.classes), *clean.pixels.shape[1:])
+    levels = smooth_noise(np.random.default_rng([seed, 0x5300]), shape, epsilon).astype(np.int16)
     return clean.with_pixels((clean.pixels + levels[clean.labels]).clip(0, 255).astype(np.uint8))
 
 
@@ -136,8 +140,8 @@ def prove(
     """Train every row with every seed and return the proof, ready to be written as JSON.
 
     The headline is the worst case over countermeasures and epochs; a training that broke down does not count, where
-    another seed's did not. A finished training is kept in `store`, so a
-    killed proof goes on where it was. `watch` is told of every epoch, of trainings from the store too.
+    another seed's did not. A finished training is kept in `store`, so a killed proof goes on where it was. `watch` is
+    told of every epoch, of trainings from the store too.
 
     Raises:
         ValueError: too few images to train on.

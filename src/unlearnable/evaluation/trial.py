@@ -150,7 +150,7 @@ class Trial:
         record = {
             "key": self.key,
             "row": self.row,
-            "column": self.column or made.spec,
+            "column": self.title,
             **self.description(),
             "countermeasure": made.spec,
             "data": {

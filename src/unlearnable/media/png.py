@@ -18,9 +18,20 @@ from unlearnable.media.picture import Metadata, Refused
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")
+# those that PNG's own specification names
 KEPT_TEXTS = frozenset(
-    {"Title", "Author", "Description", "Copyright", "Creation Time", "Software"}
-    | {"Disclaimer", "Warning", "Source", "Comment"}
+    {
+        "Title",
+        "Author",
+        "Description",
+        "Copyright",
+        "Creation Time",
+        "Software",
+        "Disclaimer",
+        "Warning",
+        "Source",
+        "Comment",
+    }
 )
 XMP_KEYWORD = "XML:com.adobe.xmp"
 LONGEST_TEXT = 2_048

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from nicegui import ui
 
+from unlearnable._words import shown
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import card, title
 from unlearnable.app.pages.job import JobPage
 from unlearnable.app.paths import OutsideError
-from unlearnable.app.store import File, FileState, Job, shown
+from unlearnable.app.store import File, FileState, Job
 
 PAGE = 50
 """Files shown at once."""

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.jobs.owner import OWNER_KEY
 from unlearnable.jobs.pairs import read_pairs
 from unlearnable.packs import load_pack
-from unlearnable.poisons.slots import SlotNoise
+from unlearnable.poisons.slots import SlotNoise, _Search
 
 
 @pytest.fixture(autouse=True)
@@ -209,6 +210,35 @@ def test_pack_build(photos: Path, monkeypatch: pytest.MonkeyPatch, extra: list[s
     target = photos.with_name("with-it")
     assert run(["protect", str(photos), "-o", str(target), "--pack", str(file), "--jobs", "1"]) == 0
     assert run(["pack", "build", str(photos), "-o", str(file)]) == 2
+
+
+def test_pack_build_goes_on_where_it_was_stopped(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("unlearnable.cli.pack.GREY_STEPS", 3)
+    monkeypatch.setattr("unlearnable.poisons.slots.SlotNoise", partial(SlotNoise, batch_size=8, steps=2))
+    monkeypatch.setattr("unlearnable.poisons._checkpoint.EVERY", 0.0)
+    whole, again = photos.with_name("whole.safetensors"), photos.with_name("new") / "again.safetensors"
+    build = ["pack", "build", str(photos), "--slots", "5", "-o"]
+    assert run([*build, str(whole)]) == 0
+    steps, stop = [], 4  # in the second search
+
+    def step(self: _Search, number: int) -> tuple[str, float]:
+        if len(steps) == stop:
+            raise KeyboardInterrupt
+        steps.append(number)
+        return real(self, number)
+
+    real = _Search.step
+    monkeypatch.setattr(_Search, "step", step)
+    assert run([*build, str(again)]) == 130
+    assert not again.exists()
+    stop = -1
+    assert run([*build, str(again)]) == 0
+    assert steps == [0, 1, 0, 1, 2]  # none twice
+    assert np.array_equal(load_pack(again).noise.bank, load_pack(whole).noise.bank)
+    assert [each.name for each in again.parent.iterdir()] == [again.name]
+    assert "Going on" in capsys.readouterr().err
 
 
 def test_pack_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:

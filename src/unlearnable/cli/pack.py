@@ -96,7 +96,9 @@ def build(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> int:
-    """Make a pack from any photos: minutes on a laptop."""
+    """Make a pack from any photos: minutes on a laptop; what was stopped goes on with the same command."""
+    from dataclasses import replace
+
     from unlearnable._runtime import Runtime
     from unlearnable.packs import save_pack
     from unlearnable.poisons._slots import in_grey, load_photos
@@ -106,15 +108,23 @@ def build(
         raise ValueError(f"--output must end in .safetensors; got {output.name!r}")
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
+    output.parent.mkdir(parents=True, exist_ok=True)  # before the search: its state is kept there
+    kept = [output.with_name(f".{output.name}.{part}.partial") for part in ("first", "without-colour")]
+    if any(each.exists() for each in kept) and not quiet:
+        say("Going on with the search that was stopped, if it was the same one.")
     data = load_photos(photos, slots)
     runtime = Runtime.auto(device)
     with progress("crafting", quiet=quiet) as report:
-        noise = SlotNoise(grey_steps=GREY_STEPS if grey else 0, seed=seed).craft(data, runtime, report)
+        search = SlotNoise(grey_steps=GREY_STEPS if grey else 0, seed=seed)
+        noise = search.craft(data, replace(runtime, checkpoint=kept[0]), report)
     without_colour = None
     if not grey:
         with progress("crafting for photos without colour", quiet=quiet) as report:
-            without_colour = SlotNoise(steps=GREY_STEPS, seed=seed).craft(in_grey(data), runtime, report)
+            search = SlotNoise(steps=GREY_STEPS, seed=seed)
+            without_colour = search.craft(in_grey(data), replace(runtime, checkpoint=kept[1]), report)
     save_pack(output, noise, source=source or data.name, licence=licence, grey=without_colour)
+    for each in kept:
+        each.unlink(missing_ok=True)
     if not quiet:
         say(f"{slots} slots written to {output}; use it with: unlearnable protect … --pack {output}")
     return OK

@@ -14,7 +14,10 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
+from unlearnable.jobs.owner import OWNER_KEY
+
 HOME = Path(__file__).resolve().parents[1] / "notebooks"
+DATA = HOME.parents[1] / "shared" / "data"
 LEFT_OUT = "The pictures are made when you run it."
 
 
@@ -40,6 +43,8 @@ def executed(source: Path, folder: Path, *, small: bool = False, timeout: int = 
     book = notebook(source)
     before = os.environ.copy()
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ.setdefault("UNLEARNABLE_DATA", str(DATA))  # by default it is sought from the folder it runs in
+    os.environ[OWNER_KEY] = "notebooks"  # the same noise everywhere, and nobody's own secret
     os.environ.update({"UNLEARNABLE_SMALL": "1"} if small else {})
     try:
         NotebookClient(book, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()

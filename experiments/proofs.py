@@ -27,9 +27,16 @@ def prove(data: str, pack: str, work: Path, extra: list[str]) -> int:
     source = Path(os.environ.get("UNLEARNABLE_DATA", "../shared/data")) / f"{data}.parquet"
     photos, protected, report = work / data, work / f"{data}.{pack}", work / f"{data}.{pack}.proof"
     if not photos.exists():
-        export(source, photos)
-    run(["protect", str(photos), "-o", str(protected), "-q", "--pack", pack])
-    run(["check", str(photos), str(protected), "-q"])
+        half = photos.with_name(f".{photos.name}.partial")
+        shutil.rmtree(half, ignore_errors=True)  # of a run that was killed
+        export(source, half)
+        half.rename(photos)
+    for step in (
+        ["protect", "-o", str(protected), "-q", "--pack", pack, str(photos)],
+        ["check", "-q", str(photos), str(protected)],
+    ):
+        if code := run(step):
+            return code
     pictures = [] if data in PUBLISHABLE else ["--no-pictures"]
     code = run(["prove", str(photos), str(protected), "-o", str(report), *pictures, *extra])
     if code == 0:

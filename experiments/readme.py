@@ -143,15 +143,22 @@ def elsewhere(results: Path) -> str:
         (
             f"* Of 16 people 8 protect their photos: they are recognised in {own:.1f} % of clean photos, {before:.1f} "
             f"before, and in {strangers:.1f} with",
-            f"  noise that was made on photos of 8 strangers; the others then in {others:.1f} % (three seeds, ε = 16).",
+            f"  noise that was made on photos of 8 strangers; the others then in {others:.1f} % (last epoch, "
+            f"{_seeds(faces, 'noise of their own')}, ε = 16).",
             "* Where all 16 protect, a network trained on them tells two photos of one person from two of two in",
             f"  {100 * areas[0]:.1f} % of comparisons (area under the ROC curve; guessing is 50), {100 * areas[1]:.1f} "
             "before.",
-            f"* Ships among the classes of CIFAR-100: {ships[0]:.1f} %, {ships[1]:.1f} before (one seed).",
+            f"* Ships among the classes of CIFAR-100: {ships[0]:.1f} %, {ships[1]:.1f} before (last epoch, "
+            f"{_seeds(transfer, 'protected ships')}).",
             f"* Noise made on classes of CIFAR-100 and laid on CIFAR-10: {made:.1f} % ({found:.1f}) of all images.",
             f"* A patch of 8 x 8 pixels at a random place: {patch[0]:.1f} % ({patch[1]:.1f}).",
         )
     )
+
+
+def _seeds(measured: Measured, row: str) -> str:
+    count = len({record["seed"] for record in measured.of(row)})
+    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def _mean(measured: Measured, row: str, column: str, chosen: list[int] | None, *, others: bool = False) -> float:

@@ -50,14 +50,14 @@ print(sum(1 for _ in PHOTOS.rglob("*.*")), "photos")
 # Same names, same folders, same file types. The same command line works in a terminal: `unlearnable protect …`.
 
 # %%
-# !{sys.executable} -m unlearnable.cli protect {PHOTOS} -o {protected} --quiet && echo done
+# !"{sys.executable}" -m unlearnable.cli protect "{PHOTOS}" -o "{protected}" --quiet && echo done
 
 # %% [markdown]
 # ## Check
 # Reads every file again: is it the one that was written, how much changed, how much of the noise is in it?
 
 # %%
-# !{sys.executable} -m unlearnable.cli check {PHOTOS} {protected} --quiet && echo all as they should be
+# !"{sys.executable}" -m unlearnable.cli check "{PHOTOS}" "{protected}" --quiet && echo all as they should be
 
 # %% [markdown]
 # ## Prove
@@ -65,7 +65,7 @@ print(sum(1 for _ in PHOTOS.rglob("*.*")), "photos")
 # `--quick` is one training per row of half the length.
 
 # %%
-# !{sys.executable} -m unlearnable.cli prove {PHOTOS} {protected} -o {report} --no-pictures --quiet --quick
+# !"{sys.executable}" -m unlearnable.cli prove "{PHOTOS}" "{protected}" -o "{report}" --no-pictures --quiet --quick
 
 # %%
 proof = json.loads((report / "report.json").read_text())

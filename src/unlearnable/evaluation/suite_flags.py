@@ -83,7 +83,7 @@ def _fragile_flags(mine: Mapping[str, Sequence[Parameters]], shares: Mapping[str
             if mine[column][0]["countermeasure"].partition(":")[0] == family and share > WEAKENED
         }
         if fell:
-            told = ", ".join(f"{100 * share:.0f} % under {column}" for column, share in fell.items())
+            told = "; ".join(f"{100 * share:.0f} % under {column}" for column, share in fell.items())
             sentence = (
                 f"Held against plain training, but {told} of what clean images teach there was learned (more than "
                 f"{100 * WEAKENED:.0f} %): {reason}."
@@ -138,7 +138,7 @@ def _coverage_flags(mine: Mapping[str, Sequence[Parameters]], all_columns: Seque
     if not missing:
         return []
     those = [column for column in all_columns if column in mine]
-    which = f": {', '.join(missing)}" if len(missing) <= len(those) else f", only {', '.join(those)}"
+    which = f": {'; '.join(missing)}" if len(missing) <= len(those) else f", only {'; '.join(those)}"
     sentence = (
         f"{len(missing)} of {len(all_columns)} countermeasures were not run{which}. The worst case covers only what "
         "was run."
@@ -177,6 +177,6 @@ def _mean(records: Sequence[Parameters], what: str) -> float:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Name the first few, and count the rest."""
+    """Name the first few, and count the rest; a name may have a comma in it."""
     more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return "; ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

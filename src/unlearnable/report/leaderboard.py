@@ -93,7 +93,7 @@ class Board:
             f"{recipe['epochs']} epochs, batch {recipe['batch_size']}. {len(self.records)} trials, "
             f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}, {hours:.1f} hours of training on "
             f"{' and '.join(machines)}."
-            + (f" Planned, and run against no poison yet: {', '.join(self.unseen)}." if self.unseen else "")
+            + (f" Planned, and run against no poison yet: {'; '.join(self.unseen)}." if self.unseen else "")
         )
 
     @cached_property

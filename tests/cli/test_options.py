@@ -1,0 +1,177 @@
+"""Every option of `protect` and `prove` changes what it says it changes."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unlearnable.cli._app import run
+from unlearnable.evaluation.proof import Plan
+from unlearnable.jobs import proving
+from unlearnable.jobs.owner import OWNER_KEY
+from unlearnable.protect import Entry, ledger
+
+REPORT = Path(__file__).resolve().parents[2] / "results" / "proofs" / "photos-caltech20" / "photos-64" / "report.json"
+
+
+def photographs(root: Path, categories: dict[str, int], seed: int = 0) -> Path:
+    generator = np.random.default_rng(seed)
+    for name, count in categories.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            small = Image.fromarray(generator.integers(60, 200, (6, 8, 3), dtype=np.uint8))
+            small.resize((80, 60), Image.Resampling.BICUBIC).save(root / name / f"{name}-{number}.jpg", quality=95)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _a_known_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OWNER_KEY, "test")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return photographs(tmp_path / "photos", {"ann": 3, "bob": 2})
+
+
+def protected(photos: Path, name: str, *options: str) -> dict[str, Entry]:
+    target = photos.with_name(name)
+    assert run(["protect", str(photos), "-o", str(target), "--jobs", "1", "-q", *options]) == 0
+    return {entry.source: entry for entry in ledger.read(target).values()}
+
+
+def largest_change(photos: Path, entries: dict[str, Entry], name: str) -> int:
+    changes = [
+        np.asarray(Image.open(photos.with_name(name) / entry.output)).astype(int)
+        - np.asarray(Image.open(photos / entry.source)).astype(int)
+        for entry in entries.values()
+    ]
+    return max(int(abs(change).max()) for change in changes)
+
+
+@pytest.mark.parametrize(("strength", "levels"), [("low", 4), ("medium", 8), ("high", 16)])
+def test_strength_is_how_much_a_pixel_changes(photos: Path, strength: str, levels: int) -> None:
+    entries = protected(photos, "out", "--strength", strength, "--format", "png")
+    assert {entry.parameters["epsilon"] for entry in entries.values()} == {levels}
+    assert largest_change(photos, entries, "out") == levels
+
+
+@pytest.mark.parametrize(
+    ("format", "kind", "lossless"), [("keep", "JPEG", False), ("png", "PNG", True), ("webp", "WEBP", True)]
+)
+def test_format_is_the_type_of_the_files(photos: Path, format: str, kind: str, lossless: bool) -> None:
+    entries = protected(photos, "out", "--format", format)
+    assert len(entries) == 5
+    for entry in entries.values():
+        assert Image.open(photos.with_name("out") / entry.output).format == kind
+        assert entry.lossless == lossless
+
+
+def test_labels_name_the_categories(photos: Path) -> None:
+    labels = photos.with_name("labels.csv")
+    labels.write_text(
+        "file_name,category\n"
+        + "".join(f"{'ann'}/ann-{n}.jpg,me\n" for n in range(3))
+        + "bob/bob-0.jpg,me\nbob/bob-1.jpg,you\n"
+    )
+    entries = protected(photos, "out", "--labels", str(labels))
+    assert sorted(entry.category for entry in entries.values()) == ["me"] * 4 + ["you"]
+    assert entries["bob/bob-1.jpg"].category == "you"
+
+
+def test_the_owners_secret_chooses_the_noise(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def codes(name: str, *options: str) -> list[int]:
+        return [entry.code for _, entry in sorted(protected(photos, name, *options).items())]
+
+    files = []
+    for secret in ("test", "another"):
+        files.append(photos.with_name(f"{secret}.key"))
+        files[-1].write_text(secret)
+    usual = codes("usual")
+    assert codes("same", "--owner-key", str(files[0])) == usual
+    assert codes("other", "--owner-key", str(files[1])) != usual
+    monkeypatch.setenv(OWNER_KEY, "another")
+    assert codes("environment") != usual
+
+
+def test_a_category_that_is_there_keeps_its_noise_whoever_adds_another(photos: Path) -> None:
+    before = protected(photos, "out")
+    photographs(photos, {"eve": 2}, seed=1)
+    other = photos.with_name("other.key")
+    other.write_text("another")
+    after = protected(photos, "out", "--owner-key", str(other))
+    assert {name: after[name].code for name in before} == {name: entry.code for name, entry in before.items()}
+    assert len({entry.code for entry in after.values()}) == 3
+
+
+@dataclass
+class Trained:
+    plans: list[Plan] = field(default_factory=list)
+
+    def __call__(self, plan: Plan, **options: Any) -> dict[str, Any]:
+        self.plans.append(plan)
+        proof: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
+        return proof
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """Stands in for the trainings, which have tests of their own."""
+    found = Trained()
+    monkeypatch.setattr(proving, "prove", found)
+    return found
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> list[str]:
+    photos = photographs(tmp_path / "mine", {"ann": 12, "bob": 12})
+    protected(photos, "mine.protected")
+    return [str(photos), str(photos.with_name("mine.protected"))]
+
+
+def test_prove_takes_its_options(trained: Trained, pair: list[str], tmp_path: Path) -> None:
+    others = photographs(tmp_path / "others", {"carl": 10, "dora": 10}, seed=2)
+    options = [
+        "--seeds",
+        "3",
+        "--epochs",
+        "4",
+        "--category",
+        "me",
+        "--with",
+        str(others),
+        "-o",
+        str(tmp_path / "there"),
+    ]
+    assert run(["prove", *pair, "-q", *options]) == 0
+    (plan,) = trained.plans
+    assert (plan.seeds, plan.recipe.epochs) == ((0, 1, 2), 4)
+    assert plan.test.classes == ("me", "with carl", "with dora")
+    assert {plan.test.classes[label] for label in plan.test.labels} == {"me"}
+    helpers = [key for key in plan.rows[0].train.keys if key.startswith("with/")]
+    assert len(helpers) == 20
+    assert (tmp_path / "there" / "report.html").is_file()
+
+
+def test_quick_is_one_short_training_of_each(trained: Trained, pair: list[str]) -> None:
+    assert run(["prove", *pair, "-q", "--quick"]) == 0
+    assert run(["prove", *pair, "-q", "--limit", "22"]) == 0
+    quick, limited = trained.plans
+    assert (quick.seeds, quick.recipe.epochs) == ((0,), proving.QUICK_EPOCHS)
+    assert quick.about["photos"] == 24
+    assert limited.about["photos"] == 22
+    assert limited.recipe.epochs > proving.QUICK_EPOCHS
+
+
+def test_a_report_without_pictures_has_none(trained: Trained, pair: list[str]) -> None:
+    page = Path(pair[1] + ".proof") / "report.html"
+    assert run(["prove", *pair, "-q"]) == 0
+    assert "data:image/" in page.read_text(encoding="utf-8")
+    assert "ann-" in page.read_text(encoding="utf-8")
+    assert run(["prove", *pair, "-q", "--no-pictures"]) == 0
+    assert "data:image/" not in page.read_text(encoding="utf-8")
+    assert "ann-" not in page.read_text(encoding="utf-8")

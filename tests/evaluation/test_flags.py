@@ -104,11 +104,19 @@ def test_partial_protection_is_compared_with_the_clean_part_alone() -> None:
     assert "84.0 %" in flag.sentence
     assert "81.5 %" in flag.sentence
     assert "+2.5" in flag.sentence
+    theirs = [record("clean", "clean-part:0.2", 81.5)]
+    assert suite_flags([*held(), *mixed], [*CLEAN, *theirs], chance=50, all_columns=("clean-part:0.2",)) == (flag,)
+
+
+def test_training_accuracy_on_blends_says_little() -> None:
+    blended = [record("em", "mixup:1", 52.0, seed=seed, train_acc=55.0) for seed in (0, 1)]
+    assert suite_names(*held(), *blended) == set()
+    assert suite_names(*held(), *[{**each, "countermeasure": "gone:1"} for each in blended]) == {"undertrained"}
 
 
 def test_every_flag_is_explained_with_its_threshold() -> None:
     source = "".join(Path(each.__file__).read_text(encoding="utf-8") for each in (flags, suites))
-    raised = set(re.findall(r'(?:name=|, |\()"([a-z]+(?:-[a-z]+)+)"', source)) - {LINEAR, "clean-mix"}
+    raised = set(re.findall(r'(?:name=|, |\()"([a-z]+(?:-[a-z]+)+)"', source)) - {LINEAR, "clean-mix", suites.CONTROL}
     assert {"undertrained", "batch-halved", "linearly-separable"} - {"undertrained"} <= raised
     page = (Path(__file__).parents[2] / "docs" / "flags.md").read_text(encoding="utf-8")
     explained = dict(re.findall(r"^\| `([a-z-]+)`(?: †)? \| (.+?) \|", page, re.MULTILINE))

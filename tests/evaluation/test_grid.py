@@ -1,6 +1,7 @@
 """The grid: every trial once, whatever is killed, damaged or run twice at a time."""
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,10 @@ from unlearnable.training.recipes import recipe
 RUNTIME = Runtime.auto("cpu")
 RECIPE = replace(recipe("tiny"), epochs=2)
 POISON = ErrorMin(epsilon=32, steps=5, batch_size=50, cycles=16)
+
+
+def _crash(*arguments: object) -> None:
+    os._exit(7)
 
 
 def trial(**changes: Any) -> Trial:
@@ -248,6 +253,56 @@ def test_processes_share_a_suite(place: Place) -> None:
     alone = run(chosen, Place(runs=place.runs / "alone", results=place.runs / "alone"), runtime=RUNTIME)
     assert [each["column"] for each in records] == [each["column"] for each in alone]
     assert [each["data"] for each in records] == [each["data"] for each in alone]
+
+
+def test_processes_are_what_works_on_a_shared_suite(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid_module, "_work", None)  # here; what is started reads its own
+    assert len(run(suite("none", "gray"), place, runtime=RUNTIME, jobs=2)) == 2
+
+
+def test_a_process_that_crashes_ends_the_suite_with_a_sentence(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid_module, "_worker", _crash)
+    with pytest.raises(RuntimeError, match=r"2 of 2 processes ended with code 7.*run the same command again"):
+        run(suite("none", "gray"), place, runtime=RUNTIME, jobs=2)
+
+
+def test_what_failed_in_this_run_is_not_tried_again_by_another_process(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, tried = suite("none", "gray"), []
+
+    def fails(self: Trial, *arguments: object, **options: object) -> None:
+        tried.append(self.countermeasure)
+        for each in chosen.trials:  # as if another process had just failed at the other too
+            place.trial(chosen, each).with_suffix(".failed").write_text("no")
+        raise ValueError("no")
+
+    monkeypatch.setattr(Trial, "run", fails)
+    assert run(chosen, place, runtime=RUNTIME) == []
+    assert tried == ["none"]
+
+
+def test_a_second_run_of_everything_keeps_what_was_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = suite("none", "gray")
+    whole = run(chosen, place, runtime=RUNTIME)
+    real = Trial.run
+    monkeypatch.setattr(
+        Trial, "run", lambda self, *a, **o: real(self, *a, **o) if self.countermeasure == "none" else 1 / 0
+    )
+    for _ in range(2):
+        assert len(run(chosen, place, runtime=RUNTIME, resume=False)) == 1
+    assert read_records(place.gathered("small").with_suffix(".jsonl.old")) == whole
+
+
+def test_blends_are_judged_by_their_loss() -> None:
+    data, made = load("digits", split="test", size=8), countermeasure("mixup")
+    two = replace(data.subset(np.flatnonzero(data.labels < 2)), classes=data.classes[:2])
+    longer = replace(RECIPE, epochs=40)
+    history = fitting.fit(two, test=two, recipe=longer, runtime=RUNTIME, countermeasure=made)
+    assert not fitting.broke_down(history, two, longer, made)
+    guessed = replace(history, epochs=(replace(history.last, train_loss=math.log(2), train_acc=60.0),))
+    assert fitting.broke_down(guessed, two, longer, made)
+    assert not fitting.broke_down(guessed, two, longer)
 
 
 def test_a_trial_that_another_process_has_claimed_comes_last_and_is_run_if_that_one_dies(place: Place) -> None:

@@ -12,6 +12,7 @@ from unlearnable.evaluation import fitting
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.metrics import verdict
 from unlearnable.evaluation.proof import Plan, Row, prove, smooth_control
+from unlearnable.training.pretraining import PROBE_RATES
 from unlearnable.training.recipes import recipe
 
 RECIPE = replace(recipe("tiny"), epochs=4, batch_size=16)
@@ -188,6 +189,17 @@ def test_the_exploiter_keeps_the_better_of_two_test_treatments() -> None:
     trial = Training(row="x", train=train, test=wrong, treated_test=test, recipe=replace(RECIPE, augment="none"))
     record = trial.run(Runtime.auto("cpu"))
     assert record["last"] > 90
+
+
+def test_a_training_follows_its_countermeasures_recipe_and_has_no_clean_images() -> None:
+    train, test = blobs(96, 1), blobs(60, 2)
+    record = Training(row="x", train=train, test=test, recipe=RECIPE, countermeasure="simclr:1").run(
+        Runtime.auto("cpu")
+    )
+    assert record["recipe"]["learning_rate"] == PROBE_RATES["learning_rate"]
+    assert not record["restarted"]
+    with pytest.raises(ValueError, match="clean-mix:0.2 needs clean images"):
+        Training(row="x", train=train, test=test, recipe=RECIPE, countermeasure="clean-mix").run(Runtime.auto("cpu"))
 
 
 def test_bad_plans_are_refused() -> None:

@@ -41,7 +41,7 @@ def test_the_lowest_worst_case_comes_first() -> None:
 def test_what_nobody_has_run_is_named_and_without_any_there_is_no_verdict() -> None:
     alone = [record("clean", "none", 90.0), record("strong", "none", 12.0)]
     text = leaderboard_markdown({"x": alone}, {"x": ("none", "gray", "dfr:500")})
-    assert "run against no poison yet: gray, dfr:500." in text
+    assert "run against no poison yet: gray; dfr:500." in text
     assert "2 of 3 countermeasures were not run, only none." in text
     assert "| 1 | 90.0 | not tested |" in text
     html = leaderboard_html({"x": alone}, {"x": ("none", "gray", "dfr:500")})

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from unlearnable._runtime import Runtime
-from unlearnable.evaluation.metrics import chance, learned_nothing
+from unlearnable.evaluation.metrics import chance, guessing, learned_nothing
 from unlearnable.imageset import ImageSet
 from unlearnable.training.fit import Epoch, History, Hooks, TrainingDivergedError, fit
 from unlearnable.training.recipes import Recipe
@@ -14,6 +14,9 @@ from unlearnable.training.recipes import Recipe
 RETRIES = 2
 
 SMALLEST_BATCH = 16
+
+KNOWS = 0.97
+"""Share of a guessing network's loss below which a network knows something of blends."""
 
 
 def fitted(
@@ -66,13 +69,23 @@ def fitted(
             continue
         else:
             tried.append((recipe, history))
-            if not learned_nothing(history.last.train_acc, chance(train.labels)):
+            if not broke_down(history, train, recipe, countermeasure):
                 break
         if not left:
             break
         left -= 1
         recipe = replace(recipe, learning_rate=recipe.learning_rate / 2)
     return max(tried, key=lambda each: max(max(epoch.test_accs.values()) for epoch in each[1].epochs))
+
+
+def broke_down(history: History, train: ImageSet, recipe: Recipe, countermeasure: Hooks | None = None) -> bool:
+    """Return whether a network knows nothing even of its own training images.
+
+    Where it was trained on blends of images, accuracy says little, and the loss decides.
+    """
+    if getattr(countermeasure, "blends", False):
+        return history.last.train_loss > KNOWS * guessing(train.labels, len(train.classes), recipe.label_smoothing)
+    return learned_nothing(history.last.train_acc, chance(train.labels))
 
 
 SAY_OUT_OF_MEMORY = ("out of memory", "allocate memory", "not enough memory", "alloc_failed", "bad_alloc")

@@ -92,7 +92,7 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
 
 
 def trial_flags(
-    record: Parameters, *, shared: int, halved: bool, restarted: bool, nothing: bool, idle: bool
+    record: Parameters, *, shared: int, halved: bool, restarted: bool, nothing: bool, idle: bool, blends: bool = False
 ) -> tuple[Flag, ...]:
     """Look for weaknesses that one trial shows by itself.
 
@@ -102,6 +102,7 @@ def trial_flags(
         halved: the batch did not fit into memory.
         restarted: training learned nothing at first and was repeated with a lower learning rate.
         nothing: it learned nothing then either.
+        blends: it was trained on blends of images, of which training accuracy says little.
         idle: the countermeasure left test images as they were, where it is one that treats them.
     """
     flags = []
@@ -129,7 +130,7 @@ def trial_flags(
                 "too high.",
             )
         )
-    if record["train_acc"] < UNDERTRAINED:
+    if record["train_acc"] < UNDERTRAINED and not blends:
         flags.append(
             Flag(
                 name="undertrained",

@@ -121,8 +121,9 @@ def run(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1; got {jobs!r}")
     before = place.gathered(suite.name)
-    if not resume and before.is_file():
-        before.replace(before.with_suffix(".jsonl.old"))  # until all of it is there anew
+    old = before.with_suffix(".jsonl.old")
+    if not resume and before.is_file() and not old.is_file():  # what is there of an earlier such run is no loss
+        before.replace(old)  # until all of it is there anew
     done = finished(suite, place, say) if resume else {}
     waiting = [trial for trial in suite.trials if trial.key not in done]
     for trial in waiting:
@@ -145,7 +146,7 @@ def run(
                 say(f"{name}: {flag['sentence']}")
     records = gather(suite, place, say, own=not resume)
     if len(records) == len(suite.trials):
-        before.with_suffix(".jsonl.old").unlink(missing_ok=True)
+        old.unlink(missing_ok=True)
     return records
 
 
@@ -242,7 +243,7 @@ def _work(
             if not ours:
                 elsewhere.append(trial)
                 continue
-            if path.is_file() or (second and path.with_suffix(".failed").is_file()):
+            if path.is_file() or path.with_suffix(".failed").is_file():  # of this run: older ones are gone
                 continue
             try:
                 record = trial.run(runtime, noises=place.noises)

@@ -25,6 +25,15 @@ def chance(labels: Labels) -> float:
     return 100 * float(np.bincount(labels).max()) / len(labels)
 
 
+def guessing(labels: Labels, classes: int, smoothing: float) -> float:
+    """Loss of a network that knows how frequent the categories are and nothing else: -Σ p log p, in nats.
+
+    p = (1 - s) n_k / n + s / k, with labels smoothed by s.
+    """
+    shares = (1 - smoothing) * np.bincount(labels, minlength=classes) / len(labels) + smoothing / classes
+    return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+
+
 def interval(accuracy: float, count: int) -> tuple[float, float]:
     """Return the 95 % Wilson score interval of an accuracy measured on `count` test images.
 

@@ -1,10 +1,15 @@
 """What is weak about a row of a benchmark, or about how it was measured."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from unlearnable._types import Parameters
 from unlearnable.evaluation.flags import CLEAN_BASELINE, UNDERTRAINED, Flag
 from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED, learned
+from unlearnable.exploiters import countermeasure
+
+CONTROL = "clean-part"
+"""No countermeasure, but what `clean-mix` is compared with; it sees no protected image."""
 
 LINEAR = "orthogonal-projection"
 """The countermeasure that takes out what a linear classifier on pixels sees."""
@@ -37,7 +42,7 @@ def suite_flags(
         *_own_flags(mine, "train-test-overlap", "{sentence}"),
         *_clean_flags(ceilings, chance),
         *_fragile_flags(mine, shares),
-        *_partial_flags(mine),
+        *_partial_flags(mine, ceilings),
         *_training_flags(mine),
         *_own_flags(mine, "batch-halved", "Under {columns}: {sentence}"),
         *_own_flags(mine, "restarted", "Under {columns}: {sentence}"),
@@ -92,13 +97,16 @@ def _fragile_flags(mine: Mapping[str, Sequence[Parameters]], shares: Mapping[str
     return flags
 
 
-def _partial_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
+def _partial_flags(
+    mine: Mapping[str, Sequence[Parameters]], ceilings: Mapping[str, Sequence[Parameters]]
+) -> list[Flag]:
     flags = []
+    anyones = {**mine, **ceilings}  # training on the clean part alone is the same for every poison
     for found in mine.values():
         name, _, share = found[0]["countermeasure"].partition(":")
         if name != "clean-mix":
             continue
-        control = [each for each in mine.values() if each[0]["countermeasure"] == f"clean-part:{share}"]
+        control = [each for each in anyones.values() if each[0]["countermeasure"] == f"{CONTROL}:{share}"]
         mixed = _mean(found, "best")
         told = f"With {100 * float(share):.0f} % of the images unprotected, training on all of them gives {mixed:.1f} %"
         if control:
@@ -115,7 +123,7 @@ def _partial_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
 
 def _training_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
     flags = []
-    reached = {column: _mean(found, "train_acc") for column, found in mine.items()}
+    reached = {column: _mean(found, "train_acc") for column, found in mine.items() if not _blends(found[0])}
     low = sorted((column for column in reached if reached[column] < UNDERTRAINED), key=lambda column: reached[column])
     if low:
         sentence = (
@@ -132,8 +140,15 @@ def _training_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
     return flags
 
 
+def _blends(record: Parameters) -> bool:
+    with suppress(ValueError):  # of a countermeasure that is no more
+        return countermeasure(record["countermeasure"]).blends
+    return False
+
+
 def _coverage_flags(mine: Mapping[str, Sequence[Parameters]], all_columns: Sequence[str]) -> list[Flag]:
     """List what was not run, or what was, whichever is shorter."""
+    all_columns = [column for column in all_columns if not column.startswith(CONTROL)]
     missing = [column for column in all_columns if column not in mine]
     if not missing:
         return []

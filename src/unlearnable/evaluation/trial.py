@@ -13,9 +13,8 @@ import numpy as np
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Report
 from unlearnable.datasets import load
-from unlearnable.evaluation.fitting import fitted
+from unlearnable.evaluation.fitting import broke_down, fitted
 from unlearnable.evaluation.flags import trial_flags
-from unlearnable.evaluation.metrics import chance, learned_nothing
 from unlearnable.evaluation.record import classes, numbers
 from unlearnable.evaluation.store import claimed, key_of, write_json
 from unlearnable.evaluation.verification import verification
@@ -137,11 +136,12 @@ class Trial:
         tests = {"test": test}
         if made.treats_test:
             tests["treated"] = test.with_pixels(made.treat(test.pixels, seeded))
+        asked = made.recipe(self.recipe, len(train))
         started = time.perf_counter()
         recipe, history = fitted(
             train,
             test=tests,
-            recipe=made.recipe(self.recipe),
+            recipe=asked,
             runtime=seeded,
             seed=seeded.seed,
             countermeasure=made,
@@ -174,7 +174,6 @@ class Trial:
         if self.pairs:
             images = resident(test.pixels, seeded, recipe.image_size)
             record["verification"] = verification(history.model, images, test, self.protected, seeded)
-        asked = made.recipe(self.recipe)
         halvings = asked.batch_size // recipe.batch_size
         shared = len({image.tobytes() for image in clean.pixels} & {image.tobytes() for image in test.pixels})
         found = trial_flags(
@@ -182,7 +181,8 @@ class Trial:
             shared=shared,
             halved=halvings > 1,
             restarted=recipe.learning_rate * halvings < 0.9 * asked.learning_rate,
-            nothing=learned_nothing(history.last.train_acc, chance(train.labels)),
+            nothing=broke_down(history, train, recipe, made),
+            blends=made.blends,
             idle=made.treats_test and np.array_equal(tests["treated"].pixels, test.pixels),
         )
         record["flags"] = [asdict(flag) for flag in found]

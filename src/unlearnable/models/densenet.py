@@ -16,7 +16,7 @@ class DenseNet(nn.Module):
     Source: Huang et al., Densely Connected Convolutional Networks, CVPR 2017 (DenseNet-BC). DenseNet-121 with a CIFAR
     stem has 6,956,298 parameters for RGB and 10 classes.
     Differs from the paper: the 121-layer network's stem is that of the CIFAR networks, one 3x3 convolution, strided
-    above 48 pixels; halving stops when nothing is left to halve.
+    from 54 pixels on; halving stops when nothing is left to halve.
 
     Args:
         classes: how many logits.

@@ -19,7 +19,7 @@ class Fast(nn.Module):
     trained); block: conv, max-pool, norm, GELU, conv, norm, GELU; logits = W max(z) / 9.
 
     Source: K. Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024 (airbench), the architecture.
-    Differs from the paper: patches are strided above 48 pixels so that the cost stays that of 32-pixel images;
+    Differs from the paper: patches are strided from 54 pixels on so that the cost stays that of 32-pixel images;
     pooling stops when nothing is left to pool (8-pixel digits); the patch bias is not trained.
 
     Args:

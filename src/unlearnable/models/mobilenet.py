@@ -16,9 +16,10 @@ class MobileNetV2(nn.Module):
 
     Source: Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018. In the usual form for
     CIFAR it has 2,296,922 parameters for RGB and 10 classes.
-    Differs from the paper: the stem and the second stage have stride 1, but above 48 pixels the stem is strided so that
-    the stages see about 32 pixels; where the stride is 1 and the channels change, the shortcut is a 1x1 convolution
-    with norm, where the paper has none (the CIFAR form's count includes these 59,152 parameters); no dropout.
+    Differs from the paper: the stem and the second stage have stride 1, but from 54 pixels on the stem is strided so
+    that the stages see about 32 pixels; where the stride is 1 and the channels change, the shortcut is a 1x1
+    convolution with norm, where the paper has none (the CIFAR form's count includes these 59,152 parameters); no
+    dropout.
 
     Args:
         classes: how many logits.

@@ -13,8 +13,8 @@ class ResNet(nn.Module):
 
     Source: He et al., Deep Residual Learning, CVPR 2016; the CIFAR stem of Huang et al., ICLR 2021. For RGB and 10
     classes ResNet-18 has 11,173,962 parameters and ResNet-50 has 23,520,842.
-    Differs from the paper: above 48 pixels the stem is strided so that the stages see about 32 pixels; in a bottleneck
-    the 3x3 convolution is strided, not the 1x1 before it.
+    Differs from the paper: from 54 pixels on the stem is strided so that the stages see about 32 pixels; in a
+    bottleneck the 3x3 convolution is strided, not the 1x1 before it.
 
     Args:
         classes: how many logits.

@@ -10,7 +10,7 @@ class Vgg(nn.Module):
     Source: Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015; VGG-11 and VGG-19 are its
     configurations A and E. With batch norm and one linear layer they have 9,231,114 and 20,040,522 parameters for RGB
     and 10 classes.
-    Differs from the paper: batch norm, one linear layer; above 48 pixels the first convolution is strided; halving
+    Differs from the paper: batch norm, one linear layer; from 54 pixels on the first convolution is strided; halving
     stops when nothing is left to halve.
 
     Args:

@@ -13,8 +13,8 @@ class WideResNet(nn.Module):
 
     Source: Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016. WRN-28-10 has 36,479,194 parameters for RGB and
     10 classes.
-    Differs from the paper: above 48 pixels the stem is strided so that the stages see about 32 pixels; no dropout (the
-    paper has it as an option).
+    Differs from the paper: from 54 pixels on the stem is strided so that the stages see about 32 pixels; no dropout
+    (the paper has it as an option).
 
     Args:
         classes: how many logits.

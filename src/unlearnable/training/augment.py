@@ -25,10 +25,11 @@ def crop_flip(images: UInt8[Tensor, "n c h w"], padding: int, generator: torch.G
     columns = _shifted(count, width, padding, generator)
     mirrored = torch.rand(count, 1, generator=generator) < 0.5
     columns = torch.where(mirrored, columns.flip(1), columns)
-    image = torch.arange(count).view(-1, 1, 1)
+    rows, columns = rows.to(images.device), columns.to(images.device)  # a GPU multiplies them itself
+    image = torch.arange(count, device=images.device).view(-1, 1, 1)
     places = (image * height + rows.unsqueeze(2)) * width + columns.unsqueeze(1)
     flat = images.permute(0, 2, 3, 1).reshape(count * height * width, -1)
-    picked = flat.index_select(0, places.flatten().to(images.device))
+    picked = flat.index_select(0, places.flatten())
     return picked.view(count, height, width, -1).permute(0, 3, 1, 2)
 
 

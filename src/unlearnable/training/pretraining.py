@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,7 +19,7 @@ from unlearnable.datasets import load
 from unlearnable.models import architecture
 from unlearnable.models.efficientnet import EfficientNet, renamed
 from unlearnable.training.fit import fit, seeded
-from unlearnable.training.recipes import recipe
+from unlearnable.training.recipes import Recipe, recipe
 from unlearnable.training.weights import cached
 
 SEED, SIDE = 20, 32
@@ -28,6 +29,9 @@ REVISION = 1
 
 PROBE_RATES: dict[str, Any] = {"batch_size": 250, "learning_rate": 0.02, "weight_decay": 1e-3, "label_smoothing": 0.0}
 """What a recipe is changed to where only a last layer is trained."""
+
+LEAST_STEPS = 150
+"""Of fine-tuning and of a last layer, of few images too."""
 
 
 class Resized(nn.Module):
@@ -74,10 +78,16 @@ class Probe(nn.Module):
         return self
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-        """Map images in [0, 1] to logits; no gradient reaches the images."""
-        with torch.no_grad():
-            features = self.backbone(images)
-        return self.head(self.norm(features.float()))
+        """Map images in [0, 1] to logits."""
+        return self.head(self.norm(self.backbone(images).float()))
+
+
+def enough(recipe: Recipe, images: int) -> Recipe:
+    """Return the recipe with as many epochs as make LEAST_STEPS steps, and a batch of no more than the images."""
+    batch = min(recipe.batch_size, images)
+    return replace(
+        recipe, batch_size=batch, epochs=max(recipe.epochs, math.ceil(LEAST_STEPS / math.ceil(images / batch)))
+    )
 
 
 def head_of(model: nn.Module) -> nn.Linear:

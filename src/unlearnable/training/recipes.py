@@ -24,7 +24,7 @@ class Recipe:
             or `halved` (1, then 0.5 in the second half).
         momentum: of SGD.
         nesterov: Nesterov's form of it.
-        weight_decay: of all trained weights but norms' biases.
+        weight_decay: of all trained weights; a step takes as much off norms' biases, whatever their rate.
         norm_bias_rate: the factor on the learning rate of norms' biases.
         label_smoothing: weight of the uniform label.
         gradient_clip: largest norm of the gradient, or none.

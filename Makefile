@@ -38,6 +38,9 @@ notebooks: $(READY)
 
 paper: $(READY)
 	$(BIN)/python -m experiments.paper
+	$(BIN)/unlearnable bench leaderboard
+	$(BIN)/unlearnable bench choose
+	$(BIN)/python -m experiments.tables
 	$(BIN)/python -m experiments.readme
 
 slow: $(READY)
@@ -46,10 +49,10 @@ slow: $(READY)
 clean:
 	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# torch first: with none installed, an open range takes a build with several GB of CUDA libraries
+# torch first, so that its build can be chosen: on Linux the registry's has several GB of CUDA libraries
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable ".[dev,app,c2pa,demo,heic,jpeg,pretrained]"
 	touch $(READY)

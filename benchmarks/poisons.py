@@ -10,6 +10,7 @@ own.
 """
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import resource
@@ -102,10 +103,10 @@ def measured(name: str, scope: str, per_class: int) -> dict[str, Any]:
     data = data.subset(np.sort(np.concatenate(rows)))
     poison = POISONS.get(name)(scope=scope)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started, used = time.perf_counter(), time.process_time()
     with counted() as found:
+        started, used = time.perf_counter(), time.process_time()
         made = poison.craft(data, runtime)
-    seconds, cpu = time.perf_counter() - started, time.process_time() - used
+        seconds, cpu = time.perf_counter() - started, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "method": name,
@@ -117,9 +118,15 @@ def measured(name: str, scope: str, per_class: int) -> dict[str, Any]:
         "operations": sum(cost(kind) * count for kind, count in found.items()),
         "more_mb": (peak - before) // 1024,
         "checksum": made.checksum(),
-        "threads": torch.get_num_threads(),
-        "machine": hardware(runtime.device)["processor"],
+        "as": _as(poison, runtime),
     }
+
+
+def _as(poison: Any, runtime: Runtime) -> str:
+    """Name what a measurement depends on but the images: a record of anything else is measured again."""
+    values = [poison.revision, poison.parameters(), torch.__version__, torch.get_num_threads(), str(runtime.dtype)]
+    digest = hashlib.blake2b(json.dumps(values, sort_keys=True, default=str).encode(), digest_size=6).hexdigest()
+    return f"{hardware(runtime.device)['processor']}, {digest}"
 
 
 def main() -> None:
@@ -132,9 +139,6 @@ def main() -> None:
     runtime = Runtime.auto()
     store = HERE / ("poisons-float32.json" if runtime.dtype == torch.float32 else "poisons.json")
     known: dict[str, Any] = json.loads(store.read_text(encoding="utf-8")) if store.is_file() else {}
-    # what another machine took says nothing of this one
-    here = hardware(runtime.device)["processor"]
-    known = {key: record for key, record in known.items() if record["machine"] == here}
     apart = multiprocessing.get_context("spawn")
     for name in chosen.methods:
         kind = POISONS.get(name)
@@ -144,12 +148,18 @@ def main() -> None:
                 key = f"{name}, {scope}, {size}"
                 if before and before["seconds"] * 10 * size / before["images"] > chosen.longest:
                     break
-                if key not in known:
+                if known.get(key, {}).get("as") != _as(kind(scope=scope), runtime):
                     with ProcessPoolExecutor(1, mp_context=apart) as pool:
                         known[key] = pool.submit(measured, name, scope, size).result()
                     print(key, known[key], flush=True)
                     store.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
                 before = known[key]
+    known = {  # what another machine or version took says nothing of this one
+        key: record
+        for key, record in known.items()
+        if record["method"] in POISONS
+        and record.get("as") == _as(POISONS.get(record["method"])(scope=record["scope"]), runtime)
+    }
     peak = matmul_rate(runtime, 5, time.perf_counter)
     write("poisons.md", report(known, runtime, peak.median), runtime)
 

@@ -168,17 +168,22 @@ def machine(trial: dict[str, Any]) -> str:
     )
 
 
+def tables() -> dict[str, str]:
+    """Return every table whose trials are there, by the name of its file."""
+    made = {
+        "error_min": error_min,
+        "fast_cifar10": fast_cifar10,
+        "proofs": proofs,
+        "packs": packs,
+        "learning_speed": learning_speed,
+    }
+    return {f"{name}.md": table() for name, table in made.items() if any((RESULTS / name).rglob("*.json"))}
+
+
 def main() -> None:
-    """Write every table whose trials are there."""
-    for name, table in (
-        ("error_min", error_min),
-        ("fast_cifar10", fast_cifar10),
-        ("proofs", proofs),
-        ("packs", packs),
-        ("learning_speed", learning_speed),
-    ):
-        if any((RESULTS / name).rglob("*.json")):
-            (RESULTS / f"{name}.md").write_text(table(), encoding="utf-8")
+    """Write them."""
+    for name, text in tables().items():
+        (RESULTS / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 import unlearnable.exploiters
 import unlearnable.poisons
 from experiments.readme import rewritten
+from experiments.tables import tables
 from unlearnable._registry import Entry
 from unlearnable.cli._app import run
 from unlearnable.exploiters import COUNTERMEASURES, countermeasure
@@ -75,6 +76,22 @@ def test_the_page_on_poisons_does_what_it_says(
 def test_the_readmes_tables_are_the_records() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert rewritten(text, ROOT / "results") == text, "run `make paper`"
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "choose"])
+def test_the_generated_pages_are_the_records(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    kept = DOCS / {"leaderboard": "leaderboard.md", "choose": "choose-a-poison.md"}[name]
+    assert run(["bench", name, "-o", str(tmp_path / kept.name)]) == 0
+    for made in tmp_path.iterdir():
+        assert made.read_text(encoding="utf-8") == (DOCS / made.name).read_text(encoding="utf-8"), (
+            f"run `unlearnable bench {name}`"
+        )
+
+
+def test_the_tables_of_results_are_the_records() -> None:
+    for name, text in tables().items():
+        assert (ROOT / "results" / name).read_text(encoding="utf-8") == text, "run `python -m experiments.tables`"
 
 
 MEASURED = ("results/*.md", "benchmarks/*.md", "docs/leaderboard.md", "docs/reproducing.md")

@@ -13,6 +13,7 @@ from unlearnable.cli._app import run
 from unlearnable.evaluation.proof import Plan
 from unlearnable.jobs import proving
 from unlearnable.jobs.owner import OWNER_KEY
+from unlearnable.jobs.pairs import read_helpers, read_pairs
 from unlearnable.protect import Entry, ledger
 
 REPORT = Path(__file__).resolve().parents[2] / "results" / "proofs" / "photos-caltech20" / "photos-64" / "report.json"
@@ -175,3 +176,28 @@ def test_a_report_without_pictures_has_none(trained: Trained, pair: list[str]) -
     assert run(["prove", *pair, "-q", "--no-pictures"]) == 0
     assert "data:image/" not in page.read_text(encoding="utf-8")
     assert "ann-" not in page.read_text(encoding="utf-8")
+
+
+def test_photos_that_another_tool_protected_are_paired_by_their_paths(tmp_path: Path) -> None:
+    photos = photographs(tmp_path / "mine", {"ann": 2, "bob": 2})
+    theirs = photographs(tmp_path / "theirs", {"ann": 1, "bob": 2}, seed=1)
+    pairs, entries = read_pairs([photos], theirs, None)
+    assert entries == []
+    assert [(pair.key, pair.category) for pair in pairs] == [
+        ("ann/ann-0.jpg", "ann"),
+        ("bob/bob-0.jpg", "bob"),
+        ("bob/bob-1.jpg", "bob"),
+    ]
+    assert all(pair.clean == photos / pair.key and pair.protected == theirs / pair.key for pair in pairs)
+    assert {pair.category for pair in read_pairs([photos], theirs, "me")[0]} == {"me"}
+
+
+def test_helpers_are_named_apart_and_need_sub_folders(tmp_path: Path) -> None:
+    others = photographs(tmp_path / "others", {"ann": 2})
+    pairs = read_helpers([others])
+    assert {(pair.category, pair.protected) for pair in pairs} == {("with ann", pair.clean) for pair in pairs}
+    assert [pair.key for pair in pairs] == ["others/ann/ann-0.jpg", "others/ann/ann-1.jpg"]
+    with pytest.raises(ValueError, match="needs one sub-folder of photos per category"):
+        read_helpers([others / "ann"])
+    with pytest.raises(ValueError, match="there is no such folder"):
+        read_helpers([tmp_path / "gone"])

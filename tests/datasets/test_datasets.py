@@ -1,6 +1,9 @@
+import hashlib
 import io
 import tarfile
+import urllib.request
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +12,7 @@ import pytest
 from PIL import Image
 
 from unlearnable import RandomNoise
-from unlearnable.datasets import load
+from unlearnable.datasets import cifar10, load
 from unlearnable.datasets.cifar10 import CLASSES
 
 
@@ -70,6 +73,31 @@ def test_cifar10_says_where_it_looked_and_what_is_broken(tmp_path: Path) -> None
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(b"not an archive")
     with pytest.raises(ValueError, match="not the official binary archive"):
         load("cifar10", path=tmp_path)
+
+
+@pytest.mark.parametrize("sent", [b"the archive", b"something else"])
+def test_a_download_is_kept_only_if_it_is_the_published_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(cifar10, "user_cache_path", lambda name, ensure_exists: tmp_path)
+    monkeypatch.setattr(cifar10, "MD5", hashlib.md5(b"the archive", usedforsecurity=False).hexdigest())
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: io.BytesIO(sent))
+    if sent == b"the archive":
+        assert cifar10._download().read_bytes() == sent
+    else:
+        with pytest.raises(ValueError, match="is not the published archive"):
+            cifar10._download()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_fails_says_where_to_put_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(url: str, timeout: float) -> None:
+        raise URLError("no network")
+
+    monkeypatch.setattr(cifar10, "user_cache_path", lambda name, ensure_exists: tmp_path)
+    monkeypatch.setattr(urllib.request, "urlopen", broken)
+    with pytest.raises(FileNotFoundError, match=f"no network.*put the archive at {tmp_path}"):
+        cifar10._download()
 
 
 @pytest.fixture

@@ -122,6 +122,17 @@ def test_what_a_treatment_costs_clean_photos_is_measured_where_it_matters(monkey
     assert rows["jpeg:75"]["verdict"] == "failed"
 
 
+def test_the_worst_row_is_that_of_the_worst_verdict_by_its_own_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = {"clean": 95.0, "protected": 58.0, "gray": 56.0, "clean, gray": 66.0}
+    real = Training.run
+    monkeypatch.setattr(Training, "run", lambda self, *values: real(self, *values) | {"best": reached[self.row]})
+    layout = plan(seeds=(0,), recipe=replace(RECIPE, epochs=1))
+    ceiling = replace(layout.rows[2], kind="control")
+    proof = prove(replace(layout, ceilings=(ceiling,)), runtime=Runtime.auto("cpu"))
+    assert [row.get("verdict") for row in proof["rows"]] == [None, "held", "weakened"]
+    assert (proof["worst"]["name"], proof["worst"]["best"]) == ("gray", 56.0), "not the higher 58 that held"
+
+
 def test_a_training_that_broke_down_does_not_count_where_another_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Training.run
 

@@ -95,6 +95,26 @@ def test_the_headline_follows_the_verdicts(numbers: tuple[float, float], said: s
     assert re.search(said, render(proof(*numbers)))
 
 
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("failed", "held as published, and failed against: gray."),
+        ("weakened", "held as published, and was weakened against: gray."),
+        ("not tested", "held where this test can tell; it cannot tell about: gray."),
+    ],
+)
+def test_held_against_everything_is_said_only_where_every_row_held(verdict: str, said: str) -> None:
+    numbers = proof(12.0, 10.0)
+    gray = numbers["rows"][3] | {"verdict": verdict, "ceiling": 14.0}
+    numbers["rows"][3] = gray
+    if verdict != "not tested":
+        numbers["worst"] = {name: gray[name] for name in ("name", "title", "best", "verdict")}
+    html = render(numbers)
+    assert "held against everything" not in html
+    assert said in html
+    assert ("treated alike teach 14.0 %" in html) == (verdict != "not tested")
+
+
 def test_names_are_escaped_and_flags_are_told() -> None:
     html = render(proof())
     assert "<b>my photos</b>" not in html

@@ -13,7 +13,7 @@ from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.flags import batch_flag, find_flags, overlap_flag, restart_flag
-from unlearnable.evaluation.metrics import chance, interval, learned, verdict
+from unlearnable.evaluation.metrics import Verdict, chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons.random import RandomNoise
@@ -139,8 +139,8 @@ def prove(
 ) -> Parameters:
     """Train every row with every seed and return the proof, ready to be written as JSON.
 
-    The headline is the worst case over countermeasures and epochs; a training that broke down does not count, where
-    another seed's did not. A finished training is kept in `store`, so a killed proof goes on where it was. `watch` is
+    The headline is the worst case over countermeasures and epochs, by verdict first: each row has a ceiling of its own. A
+    training that broke down does not count, where another seed's did not. A finished training is kept in `store`, so a killed proof goes on where it was. `watch` is
     told of every epoch, of trainings from the store too.
 
     Raises:
@@ -197,6 +197,10 @@ CEILING = "clean, "
 """How the record of a ceiling is called, before the row's name."""
 
 
+SEVERITY: tuple[Verdict, ...] = ("not tested", "held", "weakened", "failed")
+"""Verdicts from the one that says least against a protection to the one that says most."""
+
+
 def _chance(plan: Plan) -> float:
     return chance(plan.test.labels) if plan.chance is None else plan.chance
 
@@ -222,7 +226,7 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
         if row["kind"] != "control":
             row["verdict"] = verdict(row["best"], ceiling, level)
     attacked = [row for row in rows if row["kind"] != "control"]
-    worst = max(attacked, key=lambda row: row["best"])
+    worst = max(attacked, key=lambda row: (SEVERITY.index(row["verdict"]), row["best"]))
     reference = next(row for row in plan.rows if row.name == "clean").train
     flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=plan.untested))
     halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from unlearnable import Runtime
+from unlearnable._types import Progress
+from unlearnable.app.work import READING
 from unlearnable.evaluation.photos import EXPORTS, PhotoProof, TooFewPhotosError
 from unlearnable.evaluation.proof import prove
 from unlearnable.evaluation.published import Pair
@@ -77,6 +79,14 @@ def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     assert ceilings["gray"].treated_test is rows["gray"].treated_test
     assert ceilings["orthogonal-projection"].countermeasure == "orthogonal-projection"
     assert (ceilings["orthogonal-projection"].train.pixels == rows["clean"].train.pixels).all()
+
+
+def test_reading_counts_every_photo_once_towards_one_total(pairs: list[Pair], tmp_path: Path) -> None:
+    helpers = make(tmp_path / "others", "with green", (90, 160, 90), 10, 2)
+    told: list[Progress] = []
+    PhotoProof(recipe=QUICK, exports=("gray",)).plan(pairs, helpers=helpers, about={}, report=told.append)
+    assert [now.done for now in told] == list(range(1, 24 + 24 + 8 + 10 + 1))
+    assert {(now.total, now.note) for now in told} == {(66, READING)}
 
 
 def test_a_proof_on_photos_runs_to_a_verdict(pairs: list[Pair]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unlearnable import ImageSet, Runtime
+from unlearnable._types import Progress
 from unlearnable.evaluation import fitting
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.metrics import verdict
@@ -181,6 +182,30 @@ def test_a_killed_proof_goes_on(tmp_path: Path) -> None:
     assert len(proof["trainings"]) == 3
     assert len(list(tmp_path.glob("*.json"))) == 3
     assert kept[0].stat().st_mtime_ns == before
+
+
+def test_progress_counts_what_may_come_and_a_clock_measures_what_is_trained_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = {"clean": 90.0, "protected": 55.0, "gray": 88.0, "jpeg:75": 55.0, "clean, jpeg:75": 88.0}
+    real = Training.run
+    monkeypatch.setattr(Training, "run", lambda self, *values: real(self, *values) | {"best": reached[self.row]})
+    layout = plan(seeds=(0,), recipe=replace(RECIPE, epochs=2))
+    gray = layout.rows[2]
+    jpeg = replace(gray, name="jpeg:75", countermeasure="jpeg:75")
+    layout = replace(layout, rows=(*layout.rows, jpeg), ceilings=(gray, jpeg))
+    told: list[tuple[int, int]] = []
+
+    def tell(now: Progress) -> None:
+        told.append((now.done, now.total))
+
+    prove(layout, runtime=Runtime.auto("cpu"), store=tmp_path, report=tell)
+    first = [(0, 12), (1, 12), (2, 12), (2, 12), (3, 12), (4, 12), (4, 12), (5, 12), (6, 12)]
+    assert told == [*first, (6, 10), (7, 10), (8, 10), (8, 10), (9, 10), (10, 10), (10, 10)]
+    max(tmp_path.glob("*.json"), key=lambda path: path.stat().st_mtime_ns).unlink()
+    told.clear()
+    prove(layout, runtime=Runtime.auto("cpu"), store=tmp_path, report=tell)
+    assert told == [(8, 10), (9, 10), (10, 10), (10, 10)], "what is stored is no work"
 
 
 def test_test_images_in_training_are_refused_or_flagged() -> None:

@@ -92,7 +92,9 @@ OTHERS = "Folder of other people's photos, one sub-folder each (needed if yours 
 PROOF_TITLE = "Proof"
 PROVE_HINT = (
     "Trains a network on your originals, on randomly changed and on the protected photos, and against what an "
-    "exploiter might do. One training of each; minutes."
+    "exploiter might do; one training of each. First it reads up to 1,200 of your photos, originals and copies, in "
+    "about two seconds for a file of 12 megapixels: hundreds of large photos take longer to read than to train on, "
+    "a thousand over an hour. If you pause meanwhile, reading begins anew; trainings that are done are kept."
 )
 ROWS = {
     "clean": "clean photos",

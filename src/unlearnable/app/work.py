@@ -24,6 +24,10 @@ TOLD = 0.25
 """Seconds between two writes of progress."""
 
 
+READING = "reading photos"
+"""What a proof says while it counts photos, before it counts epochs."""
+
+
 def lock_of(folder: Path, name: str) -> Path:
     """Return the file that a job's process holds while it lives."""
     return folder / "locks" / f"{name}.lock"
@@ -196,11 +200,15 @@ def prove(store: Store, job: Job) -> None:
     def watch(row: str, seed: int, epoch: int, accuracy: float) -> None:
         store.add_epoch(job.id, row, seed, epoch, accuracy)
 
+    reads = True
     try:
         readied = asked.read(report)
+        reads, last[0] = False, 0.0
         clock.clear()
         proof, page = readied.run(report, watch)
     except _Paused:
+        if reads:  # nothing of it is kept
+            store.change(job.id, done=0, total=0)
         _stopped(store, job.id)
         return
     titles = {row["name"]: row["title"] for row in proof["rows"]}

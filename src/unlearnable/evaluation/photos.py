@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unlearnable._types import Parameters, Report, silent
+from unlearnable._types import Parameters, Progress, Report, silent
 from unlearnable.evaluation.proof import Plan, Row, random_control, smooth_control
 from unlearnable.evaluation.published import Pair, image_set, load_files
 from unlearnable.imageset import ImageSet
@@ -86,7 +86,8 @@ class PhotoProof:
         classes = tuple(sorted({pair.category for pair in (*own, *others)}))
         train, test = _split(own, self.test_fraction, self.split_seed)
         size = round(STORED * (self.recipe.image_size or 64))
-        sizes: Parameters = {"size": size, "report": report}
+        count = 2 * len(train) + len(test) + len(others)
+        sizes: Parameters = {"size": size, "report": _joined(report, count)}
         originals = load_files([pair.clean for pair in train], sanitise=self.exports, **sizes)
         clean, *costs = [
             image_set([versions[column] for versions in originals], train, classes, "clean")
@@ -174,6 +175,18 @@ def _require_enough(pairs: Sequence[Pair], own: list[Pair], others: list[Pair], 
         f"{need}; add more photos of yours, and other people's categories with --with FOLDER "
         "(a folder with one sub-folder per category, they stay unprotected)"
     )
+
+
+def _joined(report: Report, total: int) -> Report:
+    """Report several readings, one after the other, as one of `total` photos."""
+    before = last = 0
+
+    def joined(now: Progress) -> None:
+        nonlocal before, last
+        before, last = before + (last if now.done <= last else 0), now.done
+        report(replace(now, done=before + last, total=total))
+
+    return joined
 
 
 def _rows_by_category(pairs: Sequence[Pair], seed: int) -> list[list[Pair]]:

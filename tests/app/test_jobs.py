@@ -287,6 +287,14 @@ def test_a_proof_records_every_epoch_and_its_report(tmp_path: Path, monkeypatch:
     assert all(len(curve) == 1 for curve in curves.values())
     assert Path(job.result["report"]).is_file()
     assert job.result["worst"]["verdict"] in ("held", "weakened", "failed")
+    trained = sorted((tmp_path / "proof" / "trainings").iterdir())
+    second = store.add("prove", {**asked, "others": [], "quick": True})
+    work(tmp_path / "desk", second)
+    later = store.job(second)
+    assert later is not None
+    assert later.result["rows"] == job.result["rows"]
+    assert later.result["report"] != job.result["report"], "each proof of a folder keeps its own report"
+    assert sorted((tmp_path / "proof" / "trainings").iterdir()) == trained, "and they share what was trained"
 
 
 def test_a_proof_counts_photos_and_then_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

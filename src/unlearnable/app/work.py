@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,12 @@ def prove(store: Store, job: Job) -> None:
     from unlearnable.jobs.proving import ProveJob
 
     spec = job.spec
+    folder = Path(spec["output"])  # of all proofs of these photos: each has its own report, and trainings are shared
     asked = ProveJob(
         source=Path(spec["source"]),
         protected=Path(spec["protected"]),
-        output=Path(spec["output"]),
+        output=folder / f"{datetime.fromtimestamp(job.created):%Y-%m-%d}-{job.id[:8]}",
+        trainings=folder / "trainings",
         others=[Path(folder) for folder in spec["others"]],
         quick=spec["quick"],
     )

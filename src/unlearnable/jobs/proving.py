@@ -30,7 +30,8 @@ class ProveJob:
         source: the originals.
         more: further folders of originals that were protected into the same one.
         protected: the protected copies, as published.
-        output: the folder for report.html, report.json and what was trained; by default beside `protected`.
+        output: the folder for report.html and report.json; by default beside `protected`.
+        trainings: the folder for what was trained, which proofs may share; by default in `output`.
         others: folders of other people's photos, one sub-folder per category; not protected.
         category: one name for all photos.
         recipe: how the exploiter trains.
@@ -49,6 +50,7 @@ class ProveJob:
     protected: Path
     more: Sequence[Path] = ()
     output: Path | None = None
+    trainings: Path | None = None
     others: Sequence[Path] = ()
     category: str | None = None
     recipe: str = "photos"
@@ -109,7 +111,8 @@ class Readied:
             The proof and the report's page.
         """
         folder, runtime = self.job.folder, Runtime.auto(self.job.device)
-        proof = prove(self.plan, runtime=runtime, store=folder / "trainings", report=report, watch=watch)
+        store = self.job.trainings or folder / "trainings"
+        proof = prove(self.plan, runtime=runtime, store=store, report=report, watch=watch)
         proof["date"] = datetime.now(UTC).date().isoformat()
         panels = [_panel(pair) for pair in _shown(self.pairs)] if self.job.pictures else []
         return proof, write_report(folder, proof, panels, file_facts(self.entries))

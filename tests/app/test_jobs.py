@@ -19,6 +19,7 @@ from unlearnable.app.desk import Desk
 from unlearnable.app.manager import Manager
 from unlearnable.app.pages.job import JobPage
 from unlearnable.app.pages.proof import ProofPage
+from unlearnable.app.pages.protecting import provable
 from unlearnable.app.store import Job, Store
 from unlearnable.app.work import alive, work
 from unlearnable.app.zipping import zipped
@@ -316,12 +317,18 @@ def test_a_proof_of_too_few_photos_says_what_is_needed(tmp_path: Path, photos: P
     work(tmp_path / "desk", name)
     out = str(photos.with_name("Photos.protected"))
     asked = {"source": str(photos), "protected": out, "output": str(tmp_path / "proof"), "others": [], "quick": True}
+    with pytest.raises(ValueError, match="a proof needs at least .*; add photos of yours"):
+        provable(asked)
+    absent = str(tmp_path / "absent")
+    with pytest.raises(ValueError, match="there is no folder .*absent of other people's photos"):
+        provable({**asked, "others": [absent]})
     proof = store.add("prove", asked)
     work(tmp_path / "desk", proof)
     job = store.job(proof)
     assert job is not None
     assert job.state == "failed"
     assert "a proof needs at least" in job.message
+    assert "--" not in job.message, "there is no command line here"
 
 
 def test_a_zip_holds_the_files_and_not_the_manifest(tmp_path: Path, photos: Path) -> None:

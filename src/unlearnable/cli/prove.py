@@ -44,6 +44,7 @@ def prove(
     published, and as they are after being turned grey, made small and large again, or compressed. Nothing is sent
     anywhere. A killed proof goes on where it was.
     """
+    from unlearnable.evaluation.photos import TooFewPhotosError
     from unlearnable.jobs.proving import ProveJob
 
     sources, protected = parted(folders)
@@ -62,8 +63,11 @@ def prove(
         pictures=not no_pictures,
         device=device,
     )
-    with progress("reading", quiet=quiet or as_json) as report:
-        readied = job.read(report)
+    try:
+        with progress("reading", quiet=quiet or as_json) as report:
+            readied = job.read(report)
+    except TooFewPhotosError as error:
+        raise TooFewPhotosError(f"{error}; --with FOLDER names other people's photos") from error
     with progress("training", quiet=quiet or as_json) as report:
         proof, page = readied.run(report)
     if as_json:

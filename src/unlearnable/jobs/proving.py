@@ -9,7 +9,7 @@ from pathlib import Path
 from unlearnable._runtime import Runtime
 from unlearnable._types import Parameters, Report, silent
 from unlearnable.datasets.decode import decode
-from unlearnable.evaluation.photos import PhotoProof
+from unlearnable.evaluation.photos import PhotoProof, enough
 from unlearnable.evaluation.proof import Plan, Watch, prove, unwatched
 from unlearnable.evaluation.published import Pair
 from unlearnable.evaluation.store import write_json
@@ -71,6 +71,15 @@ class ProveJob:
     def folder(self) -> Path:
         """Where the report is written."""
         return self.output or self.protected.with_name(self.protected.resolve().name + ".proof")
+
+    def check(self) -> None:
+        """Look whether a proof can be, before any photo is read.
+
+        Raises:
+            ValueError: the folders cannot be paired, or have too few photos.
+        """
+        pairs, _ = read_pairs([self.source, *self.more], self.protected, self.category)
+        enough(pairs, read_helpers(list(self.others)))
 
     def read(self, report: Report = silent) -> "Readied":
         """Pair and read the files, and lay out what is trained.

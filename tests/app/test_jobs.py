@@ -289,10 +289,12 @@ def test_a_proof_records_every_epoch_and_its_report(tmp_path: Path, monkeypatch:
     assert Path(job.result["report"]).is_file()
     assert job.result["worst"]["verdict"] in ("held", "weakened", "failed")
     trained = sorted((tmp_path / "proof" / "trainings").iterdir())
-    second = store.add("prove", {**asked, "others": [], "quick": True})
+    second = store.add("prove", {**asked, "others": [], "quick": True, "pictures": True})
     work(tmp_path / "desk", second)
     later = store.job(second)
     assert later is not None
+    assert "data:image" not in Path(job.result["report"]).read_text(), "nobody asked for pictures"
+    assert "data:image" in Path(later.result["report"]).read_text()
     assert later.result["rows"] == job.result["rows"]
     assert later.result["report"] != job.result["report"], "each proof of a folder keeps its own report"
     assert sorted((tmp_path / "proof" / "trainings").iterdir()) == trained, "and they share what was trained"

@@ -78,6 +78,9 @@ def test_the_page_needs_nothing_else() -> None:
     assert not re.search(r"url\((?!#)", html)
     assert page.tags.count("svg") == 2
     assert page.tags.count("img") == 3
+    warning = "whoever publishes this page publishes them"
+    assert warning in html
+    assert warning not in render(proof()), "there are no pictures"
 
 
 def test_the_worst_is_as_large_as_the_best() -> None:

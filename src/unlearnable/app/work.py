@@ -184,6 +184,7 @@ def prove(store: Store, job: Job) -> None:
         trainings=folder / "trainings",
         others=[Path(folder) for folder in spec["others"]],
         quick=spec["quick"],
+        pictures=spec.get("pictures", False),
     )
     wishes = _Wishes(store, job.id)
     clock: list[tuple[float, int]] = []

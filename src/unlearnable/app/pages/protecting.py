@@ -129,6 +129,8 @@ def finished(desk: Desk, job: Job) -> None:
         title(text.DOES_IT_WORK, 2)
         ui.label(text.PROVE_HINT)
         others = ui.input(text.OTHERS).props("outlined dense").classes("w-full")
+        pictures = ui.checkbox(text.PICTURES).classes("choice")
+        ui.label(text.PICTURES_HINT).classes("faint")
         problem = ui.label().classes("failed note").props("role=alert")
 
         async def prove() -> None:
@@ -142,6 +144,7 @@ def finished(desk: Desk, job: Job) -> None:
                     "output": str(output.with_name(f"{output.name}.proof")),
                     "others": folders,
                     "quick": True,
+                    "pictures": pictures.value,
                 }
                 await aside(provable, spec)
             except (ValueError, OSError) as error:

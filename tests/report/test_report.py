@@ -118,6 +118,22 @@ def test_held_against_everything_is_said_only_where_every_row_held(verdict: str,
     assert ("treated alike teach 14.0 %" in html) == (verdict != "not tested")
 
 
+def test_verdicts_can_be_read_and_tables_name_their_rows_and_columns() -> None:
+    html = render(proof())
+    colours = dict(re.findall(r"--(held|weakened|failed|not): (#[0-9a-f]{6})", html))
+    assert len(colours) == 4
+    assert {word for word, colour in colours.items() if 1.05 / (luminance(colour) + 0.05) < 4.5} == set()
+    assert re.findall("<th(?![^>]* scope=)[ >]", html) == []
+    assert '<th scope="row">Gray</th>' in html
+    assert "@media print" in html
+
+
+def luminance(shade: str) -> float:
+    values = [int(shade[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def test_names_are_escaped_and_flags_are_told() -> None:
     html = render(proof())
     assert "<b>my photos</b>" not in html

@@ -81,7 +81,9 @@ def test_seconds_are_those_of_all_runs(tmp_path: Path) -> None:
 
 
 def test_what_was_not_run_is_said(proof: dict) -> None:
-    assert "countermeasure-not-run" in {flag["name"] for flag in proof["flags"]}
+    named = {flag["name"] for flag in proof["flags"]}
+    assert "countermeasure-not-run" in named
+    assert "few-test-images" not in named, "60 are enough"
 
 
 def test_where_memory_runs_out_the_batch_is_halved_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +217,9 @@ def test_test_images_in_training_are_refused_or_flagged() -> None:
     renamed = replace(train, keys=tuple(f"other/{row}" for row in range(96)))
     rows = tuple(row for row in plan().rows if row.kind != "countermeasure")
     proof = prove(plan(rows=rows, test=renamed.subset(range(40)), seeds=(0,)), runtime=Runtime.auto("cpu"))
-    assert "train-test-overlap" in {flag["name"] for flag in proof["flags"]}
+    told = {flag["name"]: flag["sentence"] for flag in proof["flags"]}
+    assert "train-test-overlap" in told
+    assert told["few-test-images"].startswith("There are 40 test images: each is 2.5 points")
 
 
 def test_the_exploiter_keeps_the_better_of_two_test_treatments() -> None:

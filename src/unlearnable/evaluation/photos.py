@@ -48,7 +48,7 @@ class PhotoProof:
         test_fraction: share of each category's clean photos that is kept for testing.
         exports: countermeasures applied to the protected files at full resolution.
         loaded: countermeasures applied to all protected photos together, at the size they are trained on.
-        limit: at most so many photos are used, drawn evenly from the categories.
+        limit: at most so many photos are used, drawn evenly from the categories, but LEAST_PHOTOS of each.
         split_seed: seed of the split and of the draw.
     """
 

@@ -13,7 +13,7 @@ from jaxtyping import Int8
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
 from unlearnable.evaluation.exploit import Training
-from unlearnable.evaluation.flags import batch_flag, find_flags, overlap_flag, restart_flag
+from unlearnable.evaluation.flags import Flag, batch_flag, find_flags, overlap_flag, restart_flag
 from unlearnable.evaluation.metrics import Verdict, chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
@@ -31,6 +31,9 @@ KNOWN_UNTESTED = (
     "a training set that is only partly protected",
 )
 """Countermeasures that break bounded noise in the literature and that a proof on photos does not run."""
+
+FEW_TESTS = 50
+"""Test images below which the 95 % interval of an accuracy can be more than 27 points wide."""
 
 Kind = Literal["control", "protected", "countermeasure"]
 
@@ -242,6 +245,8 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
     halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])
     if halved["batch_size"] < plan.recipe.batch_size:
         flags.append(batch_flag(halved))
+    if len(plan.test) < FEW_TESTS:
+        flags.insert(0, _few_flag(len(plan.test)))
     if any(record["restarted"] for record in records):
         flags.append(restart_flag([record["row"] for record in records if record["restarted"]]))
     overlap = overlap_flag(reference.keys, _duplicates(reference, plan.test))
@@ -266,6 +271,14 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
         "hardware": hardware(runtime.device),
         "versions": versions(),
     }
+
+
+def _few_flag(count: int) -> Flag:
+    return Flag(
+        name="few-test-images",
+        sentence=f"There are {count} test images: each is {100 / count:.1f} points, so luck alone can make a verdict; "
+        "use more.",
+    )
 
 
 def _row(row: Row, records: Sequence[Parameters], test_images: int) -> Parameters:

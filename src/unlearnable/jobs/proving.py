@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,13 +38,13 @@ class ProveJob:
         recipe: how the exploiter trains.
         epochs: passes over the photos; by default the recipe's.
         seeds: trainings per row.
-        limit: most photos that are used.
-        quick: one seed, QUICK_EPOCHS epochs, at most QUICK_PHOTOS photos.
+        limit: most photos that are used, but ten of each category are.
+        quick: one seed, QUICK_EPOCHS epochs, a limit of QUICK_PHOTOS photos.
         pictures: whether the report shows photos.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
-        ValueError: fewer than one seed, or the output is a page.
+        ValueError: fewer than one seed, epoch or photo, or the output is a page.
     """
 
     source: Path
@@ -62,8 +63,9 @@ class ProveJob:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"--seeds must be at least 1; got {self.seeds}")
+        for name, value in (("seeds", self.seeds), ("epochs", self.epochs), ("limit", self.limit)):
+            if value is not None and value < 1:
+                raise ValueError(f"--{name} must be at least 1; got {value}")
         if self.folder.suffix == ".html":
             raise ValueError(f"--output is the folder for report.html and report.json; got {self.folder}")
 
@@ -93,7 +95,7 @@ class ProveJob:
         if self.quick:
             seeds, limit, epochs = 1, min(limit, QUICK_PHOTOS), epochs or min(QUICK_EPOCHS, chosen.epochs)
         chosen = replace(chosen, epochs=epochs or chosen.epochs)
-        epsilon = float(entries[0].parameters["epsilon"]) if entries else 8.0
+        epsilon = max((float(entry.parameters["epsilon"]) for entry in entries), default=8.0)
         layout = PhotoProof(recipe=chosen, seeds=tuple(range(seeds)), epsilon=epsilon, limit=limit)
         about = _about(self.source, self.protected, entries)
         plan = layout.plan(pairs, helpers=read_helpers(list(self.others)), about=about, report=report)
@@ -123,7 +125,7 @@ class Readied:
         store = self.job.trainings or folder / "trainings"
         proof = prove(self.plan, runtime=runtime, store=store, report=report, watch=watch)
         proof["date"] = datetime.now(UTC).date().isoformat()
-        panels = [_panel(pair) for pair in _shown(self.pairs)] if self.job.pictures else []
+        panels = _panels(self.pairs) if self.job.pictures else []
         return proof, write_report(folder, proof, panels, file_facts(self.entries))
 
 
@@ -170,6 +172,15 @@ def _shown(pairs: Sequence[Pair]) -> list[Pair]:
     names = sorted(first)
     step = max(1, len(names) // PANELS)
     return [first[name] for name in names[::step][:PANELS]]
+
+
+def _panels(pairs: Sequence[Pair]) -> list[Panel]:
+    """Draw what can be shown: not what another tool has resized, or what is gone since it was read."""
+    panels = []
+    for pair in _shown(pairs):
+        with suppress(ValueError, OSError):
+            panels.append(_panel(pair))
+    return panels
 
 
 def _panel(pair: Pair) -> Panel:

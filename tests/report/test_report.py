@@ -118,6 +118,12 @@ def test_held_against_everything_is_said_only_where_every_row_held(verdict: str,
     assert ("treated alike teach 14.0 %" in html) == (verdict != "not tested")
 
 
+def test_what_was_weakened_as_published_and_failed_otherwise_is_said_in_one_line() -> None:
+    numbers = proof(12.0, 70.0)
+    numbers["rows"][2]["verdict"] = "weakened"
+    assert "The protection was weakened as published, and failed against: gray.</h1>" in render(numbers)
+
+
 def test_verdicts_can_be_read_and_tables_name_their_rows_and_columns() -> None:
     html = render(proof())
     colours = dict(re.findall(r"--(held|weakened|failed|not): (#[0-9a-f]{6})", html))

@@ -15,7 +15,11 @@ import pytest
 from app.conftest import picture
 from unlearnable._words import shown
 from unlearnable.app import work as work_module
+from unlearnable.app.desk import Desk
 from unlearnable.app.manager import Manager
+from unlearnable.app.pages.job import JobPage
+from unlearnable.app.pages.proof import ProofPage
+from unlearnable.app.pages.protecting import provable
 from unlearnable.app.store import Job, Store
 from unlearnable.app.work import alive, work
 from unlearnable.app.zipping import zipped
@@ -268,6 +272,12 @@ def test_a_proof_records_every_epoch_and_its_report(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("unlearnable.jobs.proving.QUICK_EPOCHS", 1)
     asked = {"source": str(folder), "protected": str(tmp_path / "out"), "output": str(tmp_path / "proof")}
     proof = store.add("prove", {**asked, "others": [], "quick": True})
+    store.change(proof, wish="pause", done=20, total=42)
+    work(tmp_path / "desk", proof)
+    job = store.job(proof)
+    assert job is not None
+    assert (job.state, job.done, job.total) == ("paused", 0, 0), "it reads anew"
+    store.change(proof, wish="run")
     work(tmp_path / "desk", proof)
     job = store.job(proof)
     assert job is not None
@@ -278,6 +288,28 @@ def test_a_proof_records_every_epoch_and_its_report(tmp_path: Path, monkeypatch:
     assert all(len(curve) == 1 for curve in curves.values())
     assert Path(job.result["report"]).is_file()
     assert job.result["worst"]["verdict"] in ("held", "weakened", "failed")
+    trained = sorted((tmp_path / "proof" / "trainings").iterdir())
+    second = store.add("prove", {**asked, "others": [], "quick": True, "pictures": True})
+    work(tmp_path / "desk", second)
+    later = store.job(second)
+    assert later is not None
+    assert "data:image" not in Path(job.result["report"]).read_text(), "nobody asked for pictures"
+    assert "data:image" in Path(later.result["report"]).read_text()
+    assert later.result["rows"] == job.result["rows"]
+    assert later.result["report"] != job.result["report"], "each proof of a folder keeps its own report"
+    assert sorted((tmp_path / "proof" / "trainings").iterdir()) == trained, "and they share what was trained"
+
+
+def test_a_proof_counts_photos_and_then_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk.at(tmp_path, [])
+    store = desk.manager.store
+    name = store.add("prove", {})
+    page = ProofPage(desk, name)
+    monkeypatch.setattr(JobPage, "refresh", lambda self: None)
+    for note, unit in ((work_module.READING, "photos"), ("Clean photos, seed 0", "epochs")):
+        store.change(name, note=note)
+        page.refresh()
+        assert page.unit == unit
 
 
 def test_a_proof_of_too_few_photos_says_what_is_needed(tmp_path: Path, photos: Path) -> None:
@@ -287,12 +319,18 @@ def test_a_proof_of_too_few_photos_says_what_is_needed(tmp_path: Path, photos: P
     work(tmp_path / "desk", name)
     out = str(photos.with_name("Photos.protected"))
     asked = {"source": str(photos), "protected": out, "output": str(tmp_path / "proof"), "others": [], "quick": True}
+    with pytest.raises(ValueError, match="a proof needs at least .*; add photos of yours"):
+        provable(asked)
+    absent = str(tmp_path / "absent")
+    with pytest.raises(ValueError, match="there is no folder .*absent of other people's photos"):
+        provable({**asked, "others": [absent]})
     proof = store.add("prove", asked)
     work(tmp_path / "desk", proof)
     job = store.job(proof)
     assert job is not None
     assert job.state == "failed"
     assert "a proof needs at least" in job.message
+    assert "--" not in job.message, "there is no command line here"
 
 
 def test_a_zip_holds_the_files_and_not_the_manifest(tmp_path: Path, photos: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trial_records import Record, record
-from unlearnable.evaluation import flags
+from unlearnable.evaluation import flags, proof
 from unlearnable.evaluation import suite_flags as suites
 from unlearnable.evaluation.flags import find_flags, overlap_flag
 from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED
@@ -115,7 +115,7 @@ def test_training_accuracy_on_blends_says_little() -> None:
 
 
 def test_every_flag_is_explained_with_its_threshold() -> None:
-    source = "".join(Path(each.__file__).read_text(encoding="utf-8") for each in (flags, suites))
+    source = "".join(Path(each.__file__).read_text(encoding="utf-8") for each in (flags, suites, proof))
     raised = set(re.findall(r'(?:name=|, |\()"([a-z]+(?:-[a-z]+)+)"', source)) - {LINEAR, "clean-mix", suites.CONTROL}
     assert {"undertrained", "batch-halved", "linearly-separable"} - {"undertrained"} <= raised
     page = (Path(__file__).parents[2] / "docs" / "flags.md").read_text(encoding="utf-8")
@@ -123,6 +123,7 @@ def test_every_flag_is_explained_with_its_threshold() -> None:
     assert raised | {"undertrained", "restarted"} == set(explained)
     assert f"{flags.UNDERTRAINED:.0f} %" in explained["undertrained"]
     assert f"{flags.CLEAN_BASELINE:.0f} %" in explained["clean-baseline-low"]
+    assert f"{proof.FEW_TESTS} test images" in explained["few-test-images"]
     assert f"{LEAST_TO_LEARN:.0f} points" in explained["clean-baseline-low"]
     for name in ("linearly-separable", "jpeg-fragile"):
         assert f"{100 * HELD:.0f} %" in explained[name]

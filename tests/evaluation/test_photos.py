@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from unlearnable import Runtime
+from unlearnable._types import Progress
+from unlearnable.app.work import READING
 from unlearnable.evaluation.photos import EXPORTS, PhotoProof, TooFewPhotosError
 from unlearnable.evaluation.proof import prove
 from unlearnable.evaluation.published import Pair
@@ -79,6 +81,14 @@ def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     assert (ceilings["orthogonal-projection"].train.pixels == rows["clean"].train.pixels).all()
 
 
+def test_reading_counts_every_photo_once_towards_one_total(pairs: list[Pair], tmp_path: Path) -> None:
+    helpers = make(tmp_path / "others", "with green", (90, 160, 90), 10, 2)
+    told: list[Progress] = []
+    PhotoProof(recipe=QUICK, exports=("gray",)).plan(pairs, helpers=helpers, about={}, report=told.append)
+    assert [now.done for now in told] == list(range(1, 24 + 24 + 8 + 10 + 1))
+    assert {(now.total, now.note) for now in told} == {(66, READING)}
+
+
 def test_a_proof_on_photos_runs_to_a_verdict(pairs: list[Pair]) -> None:
     layout = PhotoProof(recipe=QUICK, seeds=(0,), exports=("gray",), loaded=("mean-shift",))
     proof = prove(layout.plan(pairs, about={"name": "x", "noun": "photos"}), runtime=Runtime.auto("cpu"))
@@ -89,7 +99,7 @@ def test_a_proof_on_photos_runs_to_a_verdict(pairs: list[Pair]) -> None:
 
 def test_other_peoples_photos_stay_clean_and_are_not_tested(tmp_path: Path, pairs: list[Pair]) -> None:
     mine = [pair for pair in pairs if pair.category == "red"]
-    with pytest.raises(TooFewPhotosError, match="--with FOLDER"):
+    with pytest.raises(TooFewPhotosError, match="10 photos or more; add photos of yours, or name a folder of other"):
         PhotoProof(recipe=QUICK).plan(mine, about={})
     helpers = make(tmp_path / "others", "with green", (90, 160, 90), 20, 2)
     plan = PhotoProof(recipe=QUICK).plan(mine, helpers=helpers, about={})
@@ -106,7 +116,8 @@ def test_small_categories_are_left_out_and_named(tmp_path: Path, pairs: list[Pai
     few = make(tmp_path / "few", "tiny", (0, 0, 0), 3, 3)
     plan = PhotoProof(recipe=QUICK).plan(pairs + few, about={})
     assert plan.about["categories_left_out"] == ["tiny"]
-    with pytest.raises(TooFewPhotosError, match="3 protected photos in 1 category, 1 of them with fewer than 10"):
+    said = "3 protected photos in 1 category, 1 of them with fewer than 10 .* add photos of yours$"
+    with pytest.raises(TooFewPhotosError, match=said):
         PhotoProof(recipe=QUICK).plan(few, about={})
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unlearnable import ImageSet, Runtime
+from unlearnable._types import Progress
 from unlearnable.evaluation import fitting
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.metrics import verdict
@@ -81,7 +82,9 @@ def test_seconds_are_those_of_all_runs(tmp_path: Path) -> None:
 
 
 def test_what_was_not_run_is_said(proof: dict) -> None:
-    assert "countermeasure-not-run" in {flag["name"] for flag in proof["flags"]}
+    named = {flag["name"] for flag in proof["flags"]}
+    assert "countermeasure-not-run" in named
+    assert "few-test-images" not in named, "60 are enough"
 
 
 def test_where_memory_runs_out_the_batch_is_halved_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +124,17 @@ def test_what_a_treatment_costs_clean_photos_is_measured_where_it_matters(monkey
     assert verdict(58.0, 90.0, 50) == "held"
     assert rows["gray"]["verdict"] == "weakened"
     assert rows["jpeg:75"]["verdict"] == "failed"
+
+
+def test_the_worst_row_is_that_of_the_worst_verdict_by_its_own_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = {"clean": 95.0, "protected": 58.0, "gray": 56.0, "clean, gray": 66.0}
+    real = Training.run
+    monkeypatch.setattr(Training, "run", lambda self, *values: real(self, *values) | {"best": reached[self.row]})
+    layout = plan(seeds=(0,), recipe=replace(RECIPE, epochs=1))
+    ceiling = replace(layout.rows[2], kind="control")
+    proof = prove(replace(layout, ceilings=(ceiling,)), runtime=Runtime.auto("cpu"))
+    assert [row.get("verdict") for row in proof["rows"]] == [None, "held", "weakened"]
+    assert (proof["worst"]["name"], proof["worst"]["best"]) == ("gray", 56.0), "not the higher 58 that held"
 
 
 def test_a_training_that_broke_down_does_not_count_where_another_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +187,30 @@ def test_a_killed_proof_goes_on(tmp_path: Path) -> None:
     assert kept[0].stat().st_mtime_ns == before
 
 
+def test_progress_counts_what_may_come_and_a_clock_measures_what_is_trained_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = {"clean": 90.0, "protected": 55.0, "gray": 88.0, "jpeg:75": 55.0, "clean, jpeg:75": 88.0}
+    real = Training.run
+    monkeypatch.setattr(Training, "run", lambda self, *values: real(self, *values) | {"best": reached[self.row]})
+    layout = plan(seeds=(0,), recipe=replace(RECIPE, epochs=2))
+    gray = layout.rows[2]
+    jpeg = replace(gray, name="jpeg:75", countermeasure="jpeg:75")
+    layout = replace(layout, rows=(*layout.rows, jpeg), ceilings=(gray, jpeg))
+    told: list[tuple[int, int]] = []
+
+    def tell(now: Progress) -> None:
+        told.append((now.done, now.total))
+
+    prove(layout, runtime=Runtime.auto("cpu"), store=tmp_path, report=tell)
+    first = [(0, 12), (1, 12), (2, 12), (2, 12), (3, 12), (4, 12), (4, 12), (5, 12), (6, 12)]
+    assert told == [*first, (6, 10), (7, 10), (8, 10), (8, 10), (9, 10), (10, 10), (10, 10)]
+    max(tmp_path.glob("*.json"), key=lambda path: path.stat().st_mtime_ns).unlink()
+    told.clear()
+    prove(layout, runtime=Runtime.auto("cpu"), store=tmp_path, report=tell)
+    assert told == [(8, 10), (9, 10), (10, 10), (10, 10)], "what is stored is no work"
+
+
 def test_test_images_in_training_are_refused_or_flagged() -> None:
     train = blobs(96, 1)
     with pytest.raises(ValueError, match="are in the training set 'clean'"):
@@ -180,7 +218,9 @@ def test_test_images_in_training_are_refused_or_flagged() -> None:
     renamed = replace(train, keys=tuple(f"other/{row}" for row in range(96)))
     rows = tuple(row for row in plan().rows if row.kind != "countermeasure")
     proof = prove(plan(rows=rows, test=renamed.subset(range(40)), seeds=(0,)), runtime=Runtime.auto("cpu"))
-    assert "train-test-overlap" in {flag["name"] for flag in proof["flags"]}
+    told = {flag["name"]: flag["sentence"] for flag in proof["flags"]}
+    assert "train-test-overlap" in told
+    assert told["few-test-images"].startswith("There are 40 test images: each is 2.5 points")
 
 
 def test_the_exploiter_keeps_the_better_of_two_test_treatments() -> None:

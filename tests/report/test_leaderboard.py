@@ -74,6 +74,15 @@ def test_the_page_needs_nothing_else_and_shows_every_cell() -> None:
     assert "<small>2 of 3 tried</small>" in html, "clean-part has clean images, and does not count"
 
 
+def test_it_can_be_read_on_a_phone_and_on_paper() -> None:
+    html = leaderboard_html({"c10-10k": records()})
+    _, small, printed = re.split(r"@media (?:\(max-width: 700px\)|print) ", html.partition("</style>")[0])
+    assert ".heat .headline { position: static; }" in small, "two sticky columns leave no room for a third"
+    assert ".scroll { overflow: visible; }" in printed
+    assert "position: static" in printed
+    assert "details::details-content { content-visibility: visible;" in printed
+
+
 @pytest.mark.parametrize("share", [None, -1.0, *(step / 20 for step in range(21)), 1.5])
 def test_text_can_be_read_on_every_colour(share: float | None) -> None:
     def luminance(shade: str) -> float:

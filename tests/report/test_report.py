@@ -78,6 +78,9 @@ def test_the_page_needs_nothing_else() -> None:
     assert not re.search(r"url\((?!#)", html)
     assert page.tags.count("svg") == 2
     assert page.tags.count("img") == 3
+    warning = "whoever publishes this page publishes them"
+    assert warning in html
+    assert warning not in render(proof()), "there are no pictures"
 
 
 def test_the_worst_is_as_large_as_the_best() -> None:
@@ -93,6 +96,48 @@ def test_the_worst_is_as_large_as_the_best() -> None:
 )
 def test_the_headline_follows_the_verdicts(numbers: tuple[float, float], said: str) -> None:
     assert re.search(said, render(proof(*numbers)))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("failed", "held as published, and failed against: gray."),
+        ("weakened", "held as published, and was weakened against: gray."),
+        ("not tested", "held where this test can tell; it cannot tell about: gray."),
+    ],
+)
+def test_held_against_everything_is_said_only_where_every_row_held(verdict: str, said: str) -> None:
+    numbers = proof(12.0, 10.0)
+    gray = numbers["rows"][3] | {"verdict": verdict, "ceiling": 14.0}
+    numbers["rows"][3] = gray
+    if verdict != "not tested":
+        numbers["worst"] = {name: gray[name] for name in ("name", "title", "best", "verdict")}
+    html = render(numbers)
+    assert "held against everything" not in html
+    assert said in html
+    assert ("treated alike teach 14.0 %" in html) == (verdict != "not tested")
+
+
+def test_what_was_weakened_as_published_and_failed_otherwise_is_said_in_one_line() -> None:
+    numbers = proof(12.0, 70.0)
+    numbers["rows"][2]["verdict"] = "weakened"
+    assert "The protection was weakened as published, and failed against: gray.</h1>" in render(numbers)
+
+
+def test_verdicts_can_be_read_and_tables_name_their_rows_and_columns() -> None:
+    html = render(proof())
+    colours = dict(re.findall(r"--(held|weakened|failed|not): (#[0-9a-f]{6})", html))
+    assert len(colours) == 4
+    assert {word for word, colour in colours.items() if 1.05 / (luminance(colour) + 0.05) < 4.5} == set()
+    assert re.findall("<th(?![^>]* scope=)[ >]", html) == []
+    assert '<th scope="row">Gray</th>' in html
+    assert "@media print" in html
+
+
+def luminance(shade: str) -> float:
+    values = [int(shade[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_names_are_escaped_and_flags_are_told() -> None:

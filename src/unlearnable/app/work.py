@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ NAMED = 20
 
 TOLD = 0.25
 """Seconds between two writes of progress."""
+
+
+READING = "reading photos"
+"""What a proof says while it counts photos, before it counts epochs."""
 
 
 def lock_of(folder: Path, name: str) -> Path:
@@ -171,12 +176,15 @@ def prove(store: Store, job: Job) -> None:
     from unlearnable.jobs.proving import ProveJob
 
     spec = job.spec
+    folder = Path(spec["output"])  # of all proofs of these photos: each has its own report, and trainings are shared
     asked = ProveJob(
         source=Path(spec["source"]),
         protected=Path(spec["protected"]),
-        output=Path(spec["output"]),
+        output=folder / f"{datetime.fromtimestamp(job.created):%Y-%m-%d}-{job.id[:8]}",
+        trainings=folder / "trainings",
         others=[Path(folder) for folder in spec["others"]],
         quick=spec["quick"],
+        pictures=spec.get("pictures", False),
     )
     wishes = _Wishes(store, job.id)
     clock: list[tuple[float, int]] = []
@@ -196,11 +204,15 @@ def prove(store: Store, job: Job) -> None:
     def watch(row: str, seed: int, epoch: int, accuracy: float) -> None:
         store.add_epoch(job.id, row, seed, epoch, accuracy)
 
+    reads = True
     try:
         readied = asked.read(report)
+        reads, last[0] = False, 0.0
         clock.clear()
         proof, page = readied.run(report, watch)
     except _Paused:
+        if reads:  # nothing of it is kept
+            store.change(job.id, done=0, total=0)
         _stopped(store, job.id)
         return
     titles = {row["name"]: row["title"] for row in proof["rows"]}

@@ -12,7 +12,7 @@ from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import AsJson, Device, Folders, Output, Quiet, emit, parted
 from unlearnable.cli._progress import progress
 
-QUICK = "One seed, 15 epochs, at most 1200 photos."
+QUICK = "One seed, 15 epochs, --limit 1200."
 
 
 def prove(
@@ -28,7 +28,7 @@ def prove(
     recipe: Annotated[str, Parameter(help="How the exploiter trains.")] = "photos",
     epochs: Annotated[int | None, Parameter(help="Passes over the photos; default: the recipe's.")] = None,
     seeds: Annotated[int, Parameter(help="Trainings per row.")] = 2,
-    limit: Annotated[int, Parameter(help="Use at most so many photos.")] = 4000,
+    limit: Annotated[int, Parameter(help="Use at most so many photos, but ten of each category.")] = 4000,
     quick: Annotated[bool, Parameter(negative="", help=QUICK)] = False,
     no_pictures: Annotated[
         bool, Parameter(negative="", help="Leave photos out of the report, to share the numbers only.")
@@ -44,6 +44,7 @@ def prove(
     published, and as they are after being turned grey, made small and large again, or compressed. Nothing is sent
     anywhere. A killed proof goes on where it was.
     """
+    from unlearnable.evaluation.photos import TooFewPhotosError
     from unlearnable.jobs.proving import ProveJob
 
     sources, protected = parted(folders)
@@ -62,8 +63,11 @@ def prove(
         pictures=not no_pictures,
         device=device,
     )
-    with progress("reading", quiet=quiet or as_json) as report:
-        readied = job.read(report)
+    try:
+        with progress("reading", quiet=quiet or as_json) as report:
+            readied = job.read(report)
+    except TooFewPhotosError as error:
+        raise TooFewPhotosError(f"{error}; --with FOLDER names other people's photos") from error
     with progress("training", quiet=quiet or as_json) as report:
         proof, page = readied.run(report)
     if as_json:
@@ -77,10 +81,11 @@ def prove(
 
 def tell(proof: Parameters, page: Path) -> None:
     """Say the outcome in a few lines, the worst row as plainly as the best."""
+    width = max(len(row["title"]) for row in proof["rows"])
     for row in proof["rows"]:
         word = f"  {row['verdict']}" if "verdict" in row else ""
-        say(f"  {row['title']:<34} best epoch {row['best']:5.1f} %   last {row['last']:5.1f} %{word}")
-    say(f"  {'Guessing':<34}            {proof['chance']:5.1f} %")
+        say(f"  {row['title']:<{width}} best epoch {row['best']:5.1f} %   last {row['last']:5.1f} %{word}")
+    say(f"  {'Guessing':<{width}}            {proof['chance']:5.1f} %")
     worst = proof["worst"]
     say(f"Worst case: {worst['title'].lower()}, {worst['best']:.1f} %: {worst['verdict']}.")
     for flag in proof["flags"]:

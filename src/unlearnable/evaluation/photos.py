@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unlearnable._types import Parameters, Report, silent
+from unlearnable._types import Parameters, Progress, Report, silent
 from unlearnable.evaluation.proof import Plan, Row, random_control, smooth_control
 from unlearnable.evaluation.published import Pair, image_set, load_files
 from unlearnable.imageset import ImageSet
@@ -48,7 +48,7 @@ class PhotoProof:
         test_fraction: share of each category's clean photos that is kept for testing.
         exports: countermeasures applied to the protected files at full resolution.
         loaded: countermeasures applied to all protected photos together, at the size they are trained on.
-        limit: at most so many photos are used, drawn evenly from the categories.
+        limit: at most so many photos are used, drawn evenly from the categories, but LEAST_PHOTOS of each.
         split_seed: seed of the split and of the draw.
     """
 
@@ -79,14 +79,13 @@ class PhotoProof:
             TooFewPhotosError: too few photos or categories.
             ValueError: a file cannot be decoded.
         """
-        own, left_out = _large_enough(pairs)
-        others, _ = _large_enough(helpers)
-        _require_enough(pairs, own, others, len(left_out))
+        own, others, left_out = enough(pairs, helpers)
         own, others = self._drawn(own, others)
         classes = tuple(sorted({pair.category for pair in (*own, *others)}))
         train, test = _split(own, self.test_fraction, self.split_seed)
         size = round(STORED * (self.recipe.image_size or 64))
-        sizes: Parameters = {"size": size, "report": report}
+        count = 2 * len(train) + len(test) + len(others)
+        sizes: Parameters = {"size": size, "report": _joined(report, count)}
         originals = load_files([pair.clean for pair in train], sanitise=self.exports, **sizes)
         clean, *costs = [
             image_set([versions[column] for versions in originals], train, classes, "clean")
@@ -155,25 +154,47 @@ class PhotoProof:
         return _sample(own, share, self.split_seed), _sample(others, share, self.split_seed)
 
 
+def enough(pairs: Sequence[Pair], helpers: Sequence[Pair]) -> tuple[list[Pair], list[Pair], set[str]]:
+    """Return the photos of categories that are large enough, helpers likewise, and the names of those left out.
+
+    Raises:
+        TooFewPhotosError: too few photos or categories.
+    """
+    own, left_out = _large_enough(pairs)
+    others, _ = _large_enough(helpers)
+    categories = {pair.category for pair in own}
+    if not categories or len(categories | {pair.category for pair in others}) < LEAST_CATEGORIES:
+        raise TooFewPhotosError(_too_few(pairs, len(left_out), bool(categories)))
+    return own, others, left_out
+
+
 def _large_enough(pairs: Sequence[Pair]) -> tuple[list[Pair], set[str]]:
     counts = Counter(pair.category for pair in pairs)
     left_out = {category for category, count in counts.items() if count < LEAST_PHOTOS}
     return [pair for pair in pairs if pair.category not in left_out], left_out
 
 
-def _require_enough(pairs: Sequence[Pair], own: list[Pair], others: list[Pair], left_out: int) -> None:
-    categories = {pair.category for pair in own}
-    all_categories = categories | {pair.category for pair in others}
-    if categories and len(all_categories) >= LEAST_CATEGORIES:
-        return
+def _too_few(pairs: Sequence[Pair], left_out: int, one: bool) -> str:
     given = len({pair.category for pair in pairs})
     small = f", {left_out} of them with fewer than {LEAST_PHOTOS} photos" if left_out else ""
-    need = f"a proof needs at least {LEAST_CATEGORIES} categories of {LEAST_PHOTOS} photos or more"
-    raise TooFewPhotosError(
+    others = f", or name a folder of other people's, one sub-folder of {LEAST_PHOTOS} or more each (not protected)"
+    return (
         f"there are {len(pairs)} protected photos in {given} {'category' if given == 1 else 'categories'}{small}: "
-        f"{need}; add more photos of yours, and other people's categories with --with FOLDER "
-        "(a folder with one sub-folder per category, they stay unprotected)"
+        f"a proof needs at least {LEAST_CATEGORIES} categories of {LEAST_PHOTOS} photos or more; add photos of yours"
+        f"{others if one else ''}"
     )
+
+
+def _joined(report: Report, total: int) -> Report:
+    """Report several readings, one after the other, as one of `total` photos."""
+    before = last = 0
+
+    def joined(now: Progress) -> None:
+        nonlocal before, last
+        before, last = before + (last if now.done <= last else 0), now.done
+        report(replace(now, done=before + last, total=total))
+
+    return joined
 
 
 def _rows_by_category(pairs: Sequence[Pair], seed: int) -> list[list[Pair]]:

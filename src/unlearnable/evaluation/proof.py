@@ -1,6 +1,7 @@
 """Prove a protection by training: one recipe on clean, random-noise, protected and sanitised images."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,8 +13,8 @@ from jaxtyping import Int8
 from unlearnable._runtime import Runtime, hardware, versions
 from unlearnable._types import Parameters, Progress, Report, Scope, silent
 from unlearnable.evaluation.exploit import Training
-from unlearnable.evaluation.flags import batch_flag, find_flags, overlap_flag, restart_flag
-from unlearnable.evaluation.metrics import chance, interval, learned, verdict
+from unlearnable.evaluation.flags import Flag, batch_flag, find_flags, overlap_flag, restart_flag
+from unlearnable.evaluation.metrics import Verdict, chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons.random import RandomNoise
@@ -30,6 +31,9 @@ KNOWN_UNTESTED = (
     "a training set that is only partly protected",
 )
 """Countermeasures that break bounded noise in the literature and that a proof on photos does not run."""
+
+FEW_TESTS = 50
+"""Test images below which the 95 % interval of an accuracy can be more than 27 points wide."""
 
 Kind = Literal["control", "protected", "countermeasure"]
 
@@ -139,18 +143,20 @@ def prove(
 ) -> Parameters:
     """Train every row with every seed and return the proof, ready to be written as JSON.
 
-    The headline is the worst case over countermeasures and epochs; a training that broke down does not count, where
-    another seed's did not. A finished training is kept in `store`, so a killed proof goes on where it was. `watch` is
-    told of every epoch, of trainings from the store too.
+    The headline is the worst case over countermeasures and epochs, by verdict first: each row has its own ceiling. A
+    training that broke down does not count, where another seed's did not. A finished training is kept in `store`, so a
+    killed proof goes on where it was. `watch` is told of every epoch, of trainings from the store too; `report` only of
+    those that are trained now, so that a clock which starts at its first word measures work. Its total counts a ceiling
+    until it is known that it does not matter.
 
     Raises:
         ValueError: too few images to train on.
     """
     started = time.perf_counter()
-    jobs = [(row, row.name, seed) for row in plan.rows for seed in plan.seeds]
     records: list[Parameters] = []
-    for number, (row, name, seed) in enumerate(_with_ceilings(jobs, plan, records)):
-        total = len(jobs) * plan.recipe.epochs
+    for number, (row, name, seed) in enumerate(_jobs(plan, records)):
+        rows = len(plan.rows) + len(_ceilings(plan, records))
+        total = rows * len(plan.seeds) * plan.recipe.epochs
         trial = Training(
             row=name,
             train=row.train,
@@ -161,9 +167,10 @@ def prove(
             seed=seed,
         )
         first, note = number * plan.recipe.epochs, f"{row.title}, seed {seed}"
-        report(Progress(done=first, total=total, note=note))
 
         def train(trial: Training = trial, first: int = first, of: int = total, note: str = note) -> Parameters:
+            report(Progress(done=first, total=of, note=note))
+
             def after(epoch: Epoch) -> None:
                 report(Progress(done=first + epoch.epoch, total=of, note=note))
                 watch(trial.row, trial.seed, epoch.epoch, max(epoch.test_accs.values()))
@@ -174,27 +181,37 @@ def prove(
         for point in record["curve"] if stored else ():
             watch(name, seed, point["epoch"], point["test_acc"])
         records.append(record)
+    total = len(records) * plan.recipe.epochs
     report(Progress(done=total, total=total, note="done"))
     # a killed proof that went on took longer than its last run
     seconds = max(time.perf_counter() - started, sum(record["seconds"] for record in records))
     return _summary(plan, records, runtime, seconds)
 
 
-Job = tuple[Row, str, int]
+def _jobs(plan: Plan, records: Sequence[Parameters]) -> Iterator[tuple[Row, str, int]]:
+    """Yield what is trained, by which name and seed: the rows and, once these are done, the ceilings that matter."""
+    yield from ((row, row.name, seed) for row in plan.rows for seed in plan.seeds)
+    for ceiling in _ceilings(plan, records):
+        yield from ((ceiling, f"{CEILING}{ceiling.name}", seed) for seed in plan.seeds)
 
 
-def _with_ceilings(jobs: list[Job], plan: Plan, records: Sequence[Parameters]) -> Iterator[Job]:
-    """Yield the jobs and, once they are done, those of ceilings that matter; these are added to `jobs`."""
-    yield from jobs
-    level, clean = _chance(plan), _mean(records, "clean")
-    for ceiling in plan.ceilings:
-        if verdict(_mean(records, ceiling.name), clean, level) in ("held", "weakened"):
-            jobs += [(ceiling, f"{CEILING}{ceiling.name}", seed) for seed in plan.seeds]
-    yield from jobs[len(plan.rows) * len(plan.seeds) :]
+def _ceilings(plan: Plan, records: Sequence[Parameters]) -> list[Row]:
+    """Return the ceilings that matter, and those that may: their rows are not trained yet."""
+    done = Counter(record["row"] for record in records)
+    return [
+        ceiling
+        for ceiling in plan.ceilings
+        if min(done["clean"], done[ceiling.name]) < len(plan.seeds)
+        or verdict(_mean(records, ceiling.name), _mean(records, "clean"), _chance(plan)) in ("held", "weakened")
+    ]
 
 
 CEILING = "clean, "
 """How the record of a ceiling is called, before the row's name."""
+
+
+SEVERITY: tuple[Verdict, ...] = ("not tested", "held", "weakened", "failed")
+"""Verdicts from the one that says least against a protection to the one that says most."""
 
 
 def _chance(plan: Plan) -> float:
@@ -222,12 +239,14 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
         if row["kind"] != "control":
             row["verdict"] = verdict(row["best"], ceiling, level)
     attacked = [row for row in rows if row["kind"] != "control"]
-    worst = max(attacked, key=lambda row: row["best"])
+    worst = max(attacked, key=lambda row: (SEVERITY.index(row["verdict"]), row["best"]))
     reference = next(row for row in plan.rows if row.name == "clean").train
     flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=plan.untested))
     halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])
     if halved["batch_size"] < plan.recipe.batch_size:
         flags.append(batch_flag(halved))
+    if len(plan.test) < FEW_TESTS:
+        flags.insert(0, _few_flag(len(plan.test)))
     if any(record["restarted"] for record in records):
         flags.append(restart_flag([record["row"] for record in records if record["restarted"]]))
     overlap = overlap_flag(reference.keys, _duplicates(reference, plan.test))
@@ -252,6 +271,14 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
         "hardware": hardware(runtime.device),
         "versions": versions(),
     }
+
+
+def _few_flag(count: int) -> Flag:
+    return Flag(
+        name="few-test-images",
+        sentence=f"There are {count} test images: each is {100 / count:.1f} points, so luck alone can make a verdict; "
+        "use more.",
+    )
 
 
 def _row(row: Row, records: Sequence[Parameters], test_images: int) -> Parameters:

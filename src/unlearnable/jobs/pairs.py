@@ -48,8 +48,8 @@ def read_pairs(sources: Sequence[Path], protected: Path, category: str | None) -
         ]
     if not pairs:
         raise ValueError(
-            f"no photo of {', '.join(map(str, sources))} has a protected copy in {protected}; "
-            "name the originals first, then the folder that `unlearnable protect` wrote"
+            f"no photo of {', '.join(map(str, sources))} has a protected copy in {protected}: "
+            "these are not the originals of that folder, or they were moved"
         )
     return sorted(pairs, key=lambda pair: pair.key), entries
 
@@ -63,14 +63,14 @@ def read_helpers(folders: list[Path]) -> list[Pair]:
     pairs: list[Pair] = []
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"--with {folder}: there is no such folder")
+            raise ValueError(f"there is no folder {folder} of other people's photos")
         found = [
             item
             for item in find([folder], avoid=folder / "never")[0]
             if item.folders and item.path.suffix.lower() in PHOTO_SUFFIXES
         ]
         if not found:
-            raise ValueError(f"--with {folder} needs one sub-folder of photos per category; it has none")
+            raise ValueError(f"{folder} has no sub-folders of photos: other people's need one for each category")
         pairs += [
             Pair(
                 key=f"{folder.name}/{item.key}",

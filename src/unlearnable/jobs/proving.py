@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from unlearnable._runtime import Runtime
 from unlearnable._types import Parameters, Report, silent
 from unlearnable.datasets.decode import decode
-from unlearnable.evaluation.photos import PhotoProof
+from unlearnable.evaluation.photos import PhotoProof, enough
 from unlearnable.evaluation.proof import Plan, Watch, prove, unwatched
 from unlearnable.evaluation.published import Pair
 from unlearnable.evaluation.store import write_json
@@ -30,25 +31,27 @@ class ProveJob:
         source: the originals.
         more: further folders of originals that were protected into the same one.
         protected: the protected copies, as published.
-        output: the folder for report.html, report.json and what was trained; by default beside `protected`.
+        output: the folder for report.html and report.json; by default beside `protected`.
+        trainings: the folder for what was trained, which proofs may share; by default in `output`.
         others: folders of other people's photos, one sub-folder per category; not protected.
         category: one name for all photos.
         recipe: how the exploiter trains.
         epochs: passes over the photos; by default the recipe's.
         seeds: trainings per row.
-        limit: most photos that are used.
-        quick: one seed, QUICK_EPOCHS epochs, at most QUICK_PHOTOS photos.
+        limit: most photos that are used, but ten of each category are.
+        quick: one seed, QUICK_EPOCHS epochs, a limit of QUICK_PHOTOS photos.
         pictures: whether the report shows photos.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
-        ValueError: fewer than one seed, or the output is a page.
+        ValueError: fewer than one seed, epoch or photo, or the output is a page.
     """
 
     source: Path
     protected: Path
     more: Sequence[Path] = ()
     output: Path | None = None
+    trainings: Path | None = None
     others: Sequence[Path] = ()
     category: str | None = None
     recipe: str = "photos"
@@ -60,8 +63,9 @@ class ProveJob:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"--seeds must be at least 1; got {self.seeds}")
+        for name, value in (("seeds", self.seeds), ("epochs", self.epochs), ("limit", self.limit)):
+            if value is not None and value < 1:
+                raise ValueError(f"--{name} must be at least 1; got {value}")
         if self.folder.suffix == ".html":
             raise ValueError(f"--output is the folder for report.html and report.json; got {self.folder}")
 
@@ -69,6 +73,15 @@ class ProveJob:
     def folder(self) -> Path:
         """Where the report is written."""
         return self.output or self.protected.with_name(self.protected.resolve().name + ".proof")
+
+    def check(self) -> None:
+        """Look whether a proof can be, before any photo is read.
+
+        Raises:
+            ValueError: the folders cannot be paired, or have too few photos.
+        """
+        pairs, _ = read_pairs([self.source, *self.more], self.protected, self.category)
+        enough(pairs, read_helpers(list(self.others)))
 
     def read(self, report: Report = silent) -> "Readied":
         """Pair and read the files, and lay out what is trained.
@@ -82,7 +95,7 @@ class ProveJob:
         if self.quick:
             seeds, limit, epochs = 1, min(limit, QUICK_PHOTOS), epochs or min(QUICK_EPOCHS, chosen.epochs)
         chosen = replace(chosen, epochs=epochs or chosen.epochs)
-        epsilon = float(entries[0].parameters["epsilon"]) if entries else 8.0
+        epsilon = max((float(entry.parameters["epsilon"]) for entry in entries), default=8.0)
         layout = PhotoProof(recipe=chosen, seeds=tuple(range(seeds)), epsilon=epsilon, limit=limit)
         about = _about(self.source, self.protected, entries)
         plan = layout.plan(pairs, helpers=read_helpers(list(self.others)), about=about, report=report)
@@ -109,9 +122,10 @@ class Readied:
             The proof and the report's page.
         """
         folder, runtime = self.job.folder, Runtime.auto(self.job.device)
-        proof = prove(self.plan, runtime=runtime, store=folder / "trainings", report=report, watch=watch)
+        store = self.job.trainings or folder / "trainings"
+        proof = prove(self.plan, runtime=runtime, store=store, report=report, watch=watch)
         proof["date"] = datetime.now(UTC).date().isoformat()
-        panels = [_panel(pair) for pair in _shown(self.pairs)] if self.job.pictures else []
+        panels = _panels(self.pairs) if self.job.pictures else []
         return proof, write_report(folder, proof, panels, file_facts(self.entries))
 
 
@@ -158,6 +172,15 @@ def _shown(pairs: Sequence[Pair]) -> list[Pair]:
     names = sorted(first)
     step = max(1, len(names) // PANELS)
     return [first[name] for name in names[::step][:PANELS]]
+
+
+def _panels(pairs: Sequence[Pair]) -> list[Panel]:
+    """Draw what can be shown: not what another tool has resized, or what is gone since it was read."""
+    panels = []
+    for pair in _shown(pairs):
+        with suppress(ValueError, OSError):
+            panels.append(_panel(pair))
+    return panels
 
 
 def _panel(pair: Pair) -> Panel:

@@ -39,6 +39,7 @@ def render(proof: Parameters, *, panels: Sequence[Panel] = (), files_check: Mapp
         random=rows.get("random"),
         smooth=rows.get("smooth"),
         worst=rows[proof["worst"]["name"]],
+        attacked=[row for row in proof["rows"] if "verdict" in row],
         panels=panels,
         files_check=files_check,
         verdicts=VERDICTS,

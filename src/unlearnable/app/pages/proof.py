@@ -10,6 +10,7 @@ from unlearnable.app import text
 from unlearnable.app.pages.frame import card, title
 from unlearnable.app.pages.job import JobPage
 from unlearnable.app.store import Job
+from unlearnable.app.work import READING
 
 CURVES = ("clean", "random", "smooth", "protected")
 COLOURS = {"clean": "#7a8699", "random": "#7b8fc9", "smooth": "#b07cc6", "protected": "#1f8a5b"}
@@ -55,7 +56,11 @@ class CurvePage(JobPage):
 class ProofPage(CurvePage):
     """Follows a proof."""
 
-    unit = "epochs"
+    def refresh(self) -> None:
+        """Change what changed; photos are counted first, and epochs then."""
+        job = self.store.job(self.name)
+        self.unit = "photos" if job is not None and job.note == READING else "epochs"
+        super().refresh()
 
     def outcome(self, job: Job) -> None:
         """Show the rows, the worst first, and what is not protected."""

@@ -1,16 +1,17 @@
 """The files of a job that protects, and what comes after it."""
 
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from nicegui import ui
 
-from unlearnable._words import shown
+from unlearnable._words import sentence, shown
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages.frame import card, title
+from unlearnable.app.pages.frame import aside, card, title
 from unlearnable.app.pages.job import JobPage
-from unlearnable.app.paths import OutsideError
 from unlearnable.app.store import File, FileState, Job
 
 PAGE = 50
@@ -128,21 +129,40 @@ def finished(desk: Desk, job: Job) -> None:
         title(text.DOES_IT_WORK, 2)
         ui.label(text.PROVE_HINT)
         others = ui.input(text.OTHERS).props("outlined dense").classes("w-full")
+        pictures = ui.checkbox(text.PICTURES).classes("choice")
+        ui.label(text.PICTURES_HINT).classes("faint")
         problem = ui.label().classes("failed note").props("role=alert")
 
-        def prove() -> None:
+        async def prove() -> None:
+            button.disable()
+            problem.set_text("")
             try:
                 folders = [str(desk.places.inside(others.value))] if (others.value or "").strip() else []
-            except OutsideError as error:
-                problem.set_text(str(error))
-                return
-            spec = {
-                "source": job.spec["source"],
-                "protected": str(output),
-                "output": str(output.with_name(f"{output.name}.proof")),
-                "others": folders,
-                "quick": True,
-            }
-            ui.navigate.to(f"/job/{desk.manager.add('prove', spec)}")
+                spec = {
+                    "source": job.spec["source"],
+                    "protected": str(output),
+                    "output": str(output.with_name(f"{output.name}.proof")),
+                    "others": folders,
+                    "quick": True,
+                    "pictures": pictures.value,
+                }
+                await aside(provable, spec)
+            except (ValueError, OSError) as error:
+                problem.set_text(sentence(error))
+            else:
+                ui.navigate.to(f"/job/{desk.manager.add('prove', spec)}")
+            button.enable()
 
-        ui.button(text.PROVE, icon="fact_check", on_click=prove).props("unelevated no-caps")
+        button = ui.button(text.PROVE, icon="fact_check", on_click=prove).props("unelevated no-caps")
+
+
+def provable(spec: Mapping[str, Any]) -> None:
+    """Look whether the folders of a proof have enough photos, without reading them.
+
+    Raises:
+        ValueError: they do not; the message says what to do.
+    """
+    from unlearnable.jobs.proving import ProveJob
+
+    others = [Path(folder) for folder in spec["others"]]
+    ProveJob(source=Path(spec["source"]), protected=Path(spec["protected"]), others=others).check()

@@ -57,6 +57,35 @@ def test_a_folder_is_protected_and_checked_and_a_broken_file_says_why(tmp_path: 
     assert not alive(tmp_path / "desk", name)
 
 
+def worked(store: Store, name: str) -> Job:
+    """Do a job in this process."""
+    (store.folder / "locks").mkdir(exist_ok=True)
+    work(store.folder, name)
+    job = store.job(name)
+    assert job is not None
+    return job
+
+
+def test_photos_that_failed_are_counted_and_what_is_no_picture_is_no_damage(tmp_path: Path, photos: Path) -> None:
+    (photos / "ann" / "notes.txt").write_text("file,category")
+    (photos / "bob" / "clip.mov").write_bytes(b"\0\0\0\x14ftypqt  " + bytes(40))
+    (photos / "bob" / "turning.gif").write_bytes(b"GIF89a" + bytes(40))
+    store = Store(tmp_path / "desk")
+    name = store.add("protect", spec(photos))
+    job = worked(store, name)
+    assert (job.state, job.message) == ("done", "")
+    assert {word: job.result[word] for word in ("protected", "failed", "skipped", "checked", "wrong")} == {
+        "protected": 5,
+        "failed": 2,
+        "skipped": 0,
+        "checked": 5,
+        "wrong": 0,
+    }
+    states = {file.key: file.state for file in store.files(name)}
+    assert states["bob/broken.jpg"] == states["bob/turning.gif"] == "failed"
+    assert states["ann/notes.txt"] == states["bob/clip.mov"] == "other"
+
+
 def test_a_skipped_file_is_left_out_and_can_be_taken_in(tmp_path: Path, photos: Path) -> None:
     store = Store(tmp_path / "desk")
     (tmp_path / "desk" / "locks").mkdir()
@@ -74,6 +103,7 @@ def test_a_skipped_file_is_left_out_and_can_be_taken_in(tmp_path: Path, photos: 
     assert (photos.with_name("Photos.protected") / "ann" / "2.png").exists()
     assert store.counts(name) == {"protected": 4, "failed": 1, "skipped": 1}
     assert job.result["wrong"] == 0, "what was left out on purpose is no problem"
+    assert job.result["skipped"] == 1
     store.skip(name, 0)
     assert store.skipped(name) == {"ann/1.png"}, "what is protected cannot be skipped any more"
 

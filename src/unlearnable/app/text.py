@@ -56,6 +56,10 @@ PROTECT = "Protect {count} photos"
 PROTECT_ONE = "Protect 1 photo"
 ESTIMATE = "It will take about {time}: {seconds:.1f} s for each of these three, on {cores} cores."
 SOON = "It will take a few seconds."
+NO_PICTURES = "{count} files there are no pictures and stay where they are."
+CANNOT = "{count} cannot be protected:"
+UNMATCHED = "The list does not fit:"
+AND_MORE = "and {count} more"
 FOUND = "{count} photos, {size}, in {categories}"
 
 PAUSE, RESUME, SKIP, UNSKIP, TRY_AGAIN = "Pause", "Go on", "Skip", "Take in", "Try again"
@@ -66,6 +70,7 @@ FILE_STATES = {
     "kept": "was protected already",
     "failed": "not protected",
     "skipped": "left out",
+    "other": "no picture",
 }
 CLOSE_SAFELY = "You can close this page: the work goes on, and is here when you come back."
 ALL_FILES, PROBLEMS, TO_DO = "All", "Problems", "Waiting"
@@ -73,6 +78,9 @@ NO_FILES = "None."
 MORE, PREVIOUS = "Next 50", "Previous 50"
 
 FINISHED = "{protected} photos are protected."
+NOT_DONE = "Could not be protected, so that no copy is in the folder: {count}."
+LEFT_OUT = "Left out, as you asked: {count}."
+SHOW_PROBLEMS = "Show them"
 CHECKED = "All {checked} files were read again and are as they should be."
 CHECK_WEAK = (
     "In {count} files less of the change is left than is good: where a photo is black or white there is no room for "

@@ -17,6 +17,9 @@ from unlearnable.protect import Progress as FileDone
 WEAK = "survival:"
 """How the check names a file with too little of the noise in it."""
 
+NO_PICTURE = "it is not a picture"
+"""The reason of files that nobody wants protected, such as notes and films."""
+
 NAMED = 20
 """Files with problems that are named, of all that are counted."""
 
@@ -97,15 +100,18 @@ def protect(store: Store, job: Job) -> None:
     items = prepared.plan.items
     rows = ((item.source.key, str(item.source.path), item.output, item.category) for item in items)
     store.plan_files(job.id, rows)
-    for failure in prepared.plan.failures:
-        store.fail_file(job.id, str(failure.path), failure.reason)
+    keys = {str(item.source.path): item.source.key for item in items}
+    keys |= {str(failure.path): _key(failure.path, source) for failure in prepared.plan.failures}
+    refused = ((keys[str(each.path)], str(each.path), each.reason) for each in prepared.plan.failures)
+    store.fail_files(job.id, ((*row, "other" if row[2] == NO_PICTURE else "failed") for row in refused))
     store.change(job.id, total=len(items), done=0)
     wishes = _Wishes(store, job.id)
     with _files(store, job.id) as ended:
         summary = prepared.run(workers=spec.get("workers"), progress=ended, stop=wishes.stop, skip=wishes.skip)
     result: dict[str, Any] = {
         "protected": summary.protected + summary.kept,
-        "failed": len(summary.failures),
+        "failed": sum(failure.reason != NO_PICTURE for failure in summary.failures),
+        "skipped": summary.not_reached,
         "lossy": summary.lossy,
         "lowest_survival": summary.lowest_survival,
         "seconds": round(summary.seconds, 1),
@@ -118,9 +124,8 @@ def protect(store: Store, job: Job) -> None:
     if summary.protected + summary.kept:
         store.change(job.id, note="checking")
         report = check(source, output)
-        keys = {str(item.source.path): item.source.key for item in items}
         failed = {str(failure.path) for failure in summary.failures}
-        left_out = failed | {keys.get(path, path) for path in failed} | store.skipped(job.id)
+        left_out = failed | {keys[path] for path in failed} | store.skipped(job.id)
         problems = [row for row in report.problems if row.source not in left_out]
         weak = [row.output for row in problems if all(WEAK in words for words in row.problems)]
         wrong = [f"{row.output or row.source}: {row.problems[0]}" for row in problems if row.output not in weak]
@@ -132,6 +137,11 @@ def protect(store: Store, job: Job) -> None:
             "wrong_names": wrong[:NAMED],
         }
     store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None)
+
+
+def _key(path: Path, source: Path) -> str:
+    """Return a path below the source as the check names it."""
+    return path.relative_to(source).as_posix() if source in path.parents else path.name
 
 
 @contextmanager

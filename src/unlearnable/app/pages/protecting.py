@@ -1,6 +1,7 @@
 """The files of a job that protects, and what comes after it."""
 
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 from nicegui import ui
@@ -28,9 +29,8 @@ class ProtectPage(JobPage):
         self.start = 0
         with card():
             title("Files", 2)
-            ui.toggle({0: text.ALL_FILES, 1: text.PROBLEMS, 2: text.TO_DO}, value=0).props(
-                "unelevated no-caps"
-            ).on_value_change(lambda event: self._choose(event.value))
+            self.which = ui.toggle({0: text.ALL_FILES, 1: text.PROBLEMS, 2: text.TO_DO}, value=0)
+            self.which.props("unelevated no-caps").on_value_change(lambda event: self._choose(event.value))
             self.list = ui.column().classes("w-full").style("gap: 0")
             with ui.row():
                 self.back = ui.button(text.PREVIOUS, on_click=lambda: self._turn(-PAGE)).props("flat no-caps")
@@ -39,7 +39,7 @@ class ProtectPage(JobPage):
         self.follow()
 
     def _choose(self, which: int) -> None:
-        chosen: list[list[FileState]] = [[], ["failed"], ["waiting"]]
+        chosen: list[list[FileState]] = [[], ["failed", "skipped"], ["waiting"]]
         self.filter, self.start, self.shown = chosen[which], 0, None
         self.refresh()
 
@@ -65,7 +65,7 @@ class ProtectPage(JobPage):
         if job.state == "done" and not self.done:
             self.done = True
             with self.result:
-                finished(self.desk, job)
+                finished(self.desk, job, lambda: self.which.set_value(1))
         elif job.state != "done" and self.done:
             self.done = False
             self.result.clear()
@@ -94,11 +94,16 @@ class ProtectPage(JobPage):
                 ui.element("span")
 
 
-def finished(desk: Desk, job: Job) -> None:
-    """Show what came of it, and what to do next."""
+def finished(desk: Desk, job: Job, problems: Callable[[], None]) -> None:
+    """Show what came of it, and what to do next; `problems` lists the files that are not protected."""
     result, output = job.result, Path(job.spec["output"])
     with card():
         title(text.FINISHED.format(protected=result["protected"]), 2)
+        for words, name in ((text.NOT_DONE, "failed"), (text.LEFT_OUT, "skipped")):
+            if result.get(name):
+                ui.label(words.format(count=result[name])).classes("failed")
+        if result.get("failed") or result.get("skipped"):
+            ui.button(text.SHOW_PROBLEMS, on_click=problems).props("outline no-caps")
         if result.get("wrong"):
             ui.label(text.CHECK_FAILED.format(count=result["wrong"])).classes("failed")
             for words in result["wrong_names"]:

@@ -267,6 +267,33 @@ def test_a_process_that_keeps_dying_is_given_up_with_a_sentence(tmp_path: Path, 
     assert "ended twice" in job.message
 
 
+@pytest.mark.parametrize(("wish", "step"), [("quit", 0), ("run", 3)])
+def test_a_process_that_was_asked_to_quit_or_got_further_is_started_again(
+    tmp_path: Path, photos: Path, wish: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = Manager(tmp_path / "desk")
+    name = manager.store.add("protect", spec(photos))
+    monkeypatch.setattr(manager, "_start", lambda job: None)
+    for number in range(1, 6):
+        manager.store.change(name, state="running", wish=wish, done=number * step)
+        manager.tick()
+    job = manager.store.job(name)
+    assert job is not None
+    assert job.state == "waiting"
+
+
+def test_a_terminated_process_leaves_its_job_in_line(tmp_path: Path, many: Path) -> None:
+    manager = Manager(tmp_path / "desk")
+    name = manager.add("protect", spec(many))
+    _started(manager, name)
+    process = manager.processes.pop(name)
+    process.terminate()
+    assert process.wait(60) == 0
+    job = manager.store.job(name)
+    assert job is not None
+    assert (job.state, job.wish) == ("waiting", "run")
+
+
 def test_history_is_forgotten_but_not_while_it_runs(tmp_path: Path, photos: Path) -> None:
     store = Store(tmp_path / "desk")
     manager = Manager(tmp_path / "desk")

@@ -34,7 +34,8 @@ class Manager:
     def tick(self) -> None:
         """Look after the jobs: who died goes back in line, and the oldest in line starts if nobody works.
 
-        A process that died without a word twice is not started a third time.
+        A process that died twice without a word, and without getting further, is not started a third time. One that
+        was asked to quit, as when the computer is shut down, did not die.
         """
         with self.lock:  # a page and the keeper may ask at once
             self._tick()
@@ -46,7 +47,8 @@ class Manager:
         jobs = self.store.jobs()
         for job in jobs:
             if job.state == "running" and job.id not in self.processes and not alive(self.folder, job.id):
-                tries = int(job.result.get("tries", 0)) + 1
+                further = job.done > int(job.result.get("reached", 0))
+                tries = (0 if further else int(job.result.get("tries", 0))) + (job.wish != "quit")
                 if tries > 2:
                     self.store.change(
                         job.id,
@@ -54,7 +56,8 @@ class Manager:
                         message="its process was ended twice, maybe for lack of memory; what is written is kept",
                     )
                 else:
-                    self.store.change(job.id, state="waiting", result={**job.result, "tries": tries})
+                    result = {**job.result, "tries": tries, "reached": job.done}
+                    self.store.change(job.id, state="waiting", result=result)
         jobs = self.store.jobs()
         if any(job.state == "running" for job in jobs) or self.processes:
             return

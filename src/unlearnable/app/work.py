@@ -1,7 +1,9 @@
 """The process that does one job: `python -m unlearnable.app.work FOLDER JOB`. It needs no app to be running."""
 
+import signal
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,9 @@ NAMED = 20
 
 TOLD = 0.25
 """Seconds between two writes of progress."""
+
+ENDING = threading.Event()
+"""Set when this process is asked to end, as all are when the computer is shut down."""
 
 
 def lock_of(folder: Path, name: str) -> Path:
@@ -62,6 +67,9 @@ class _Wishes:
         self.wish, self.left_out = "run", set[str]()
 
     def _look(self) -> None:
+        if ENDING.is_set() and self.wish == "run":
+            self.wish = "quit"
+            self.store.change(self.name, wish="quit")
         if time.monotonic() - self.last < TOLD:
             return
         self.last = time.monotonic()
@@ -263,4 +271,5 @@ KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": p
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: ENDING.set())
     work(Path(sys.argv[1]), sys.argv[2])

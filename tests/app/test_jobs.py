@@ -14,6 +14,7 @@ import pytest
 
 from app.conftest import picture
 from unlearnable._words import shown
+from unlearnable.app import text
 from unlearnable.app import work as work_module
 from unlearnable.app.manager import Manager
 from unlearnable.app.store import Job, Store
@@ -84,6 +85,30 @@ def test_photos_that_failed_are_counted_and_what_is_no_picture_is_no_damage(tmp_
     states = {file.key: file.state for file in store.files(name)}
     assert states["bob/broken.jpg"] == states["bob/turning.gif"] == "failed"
     assert states["ann/notes.txt"] == states["bob/clip.mov"] == "other"
+
+
+def test_the_check_says_how_far_it_is_and_can_be_paused(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "desk")
+    name = store.add("protect", spec(photos))
+    monkeypatch.setattr(work_module, "TOLD", 0.0)
+    change, told = Store.change, list[tuple[int, int]]()
+
+    def watched(self: Store, job: str, **values: Any) -> None:
+        change(self, job, **values)
+        if values.get("note") == text.CHECKING:
+            told.append((values["done"], values["total"]))
+            if len(told) == 2:
+                change(self, job, wish="pause")
+
+    monkeypatch.setattr(Store, "change", watched)
+    assert worked(store, name).state == "paused"
+    assert told == [(1, 6), (2, 6)]
+    store.change(name, state="waiting", wish="run")
+    job = worked(store, name)
+    assert (job.state, job.done, job.total, job.result["checked"]) == ("done", 6, 6, 5)
+    assert len(told) == 2 + 6
 
 
 def test_a_skipped_file_is_left_out_and_can_be_taken_in(tmp_path: Path, photos: Path) -> None:

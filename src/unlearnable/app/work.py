@@ -12,8 +12,10 @@ from typing import Any
 
 from unlearnable._types import Progress
 from unlearnable._words import sentence
+from unlearnable.app import text
 from unlearnable.app.store import FileState, Job, Store
 from unlearnable.evaluation.store import claimed
+from unlearnable.protect import CheckProgress
 from unlearnable.protect import Progress as FileDone
 
 WEAK = "survival:"
@@ -130,8 +132,12 @@ def protect(store: Store, job: Job) -> None:
     if summary.stopped:
         raise ValueError(f"{summary.stopped}: what is written is kept; make room and go on")
     if summary.protected + summary.kept:
-        store.change(job.id, note="checking")
-        report = check(source, output)
+        try:
+            report = check(source, output, progress=_checked(store, job.id, wishes))
+        except _Paused:
+            _stopped(store, job.id)
+            return
+        store.change(job.id, done=len(items) - summary.not_reached, total=len(items))
         failed = {str(failure.path) for failure in summary.failures}
         left_out = failed | {keys[path] for path in failed} | store.skipped(job.id)
         problems = [row for row in report.problems if row.source not in left_out]
@@ -150,6 +156,25 @@ def protect(store: Store, job: Job) -> None:
 def _key(path: Path, source: Path) -> str:
     """Return a path below the source as the check names it."""
     return path.relative_to(source).as_posix() if source in path.parents else path.name
+
+
+class _Paused(Exception):
+    """The person asked to pause."""
+
+
+def _checked(store: Store, name: str, wishes: _Wishes) -> Callable[[CheckProgress], None]:
+    """Return a progress callback of the check, which ends with `_Paused` if that is asked for."""
+    start, last = time.monotonic(), [0.0]
+
+    def told(now: CheckProgress) -> None:
+        if wishes.stop():
+            raise _Paused
+        if time.monotonic() - last[0] >= TOLD:
+            last[0] = time.monotonic()
+            left = (last[0] - start) / now.done * (now.total - now.done)
+            store.change(name, done=now.done, total=now.total, note=text.CHECKING, seconds_left=left)
+
+    return told
 
 
 @contextmanager
@@ -178,10 +203,6 @@ def _files(store: Store, name: str) -> Iterator[Callable[[FileDone], None]]:
         yield done
     finally:
         write()
-
-
-class _Paused(Exception):
-    """The person asked to pause."""
 
 
 def prove(store: Store, job: Job) -> None:

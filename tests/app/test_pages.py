@@ -1,8 +1,11 @@
 """The pages without a browser: what they say, and what their buttons do."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +13,12 @@ from nicegui import ui
 from nicegui.testing.user import User
 from nicegui.testing.user_simulation import user_simulation
 
+from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages import pages
+from unlearnable.app.pages import look, pages
+from unlearnable.app.pages.look import _Choices
+from unlearnable.app.pictures import Sample
+from unlearnable.jobs.protecting import ProtectJob, prepare
 
 
 @pytest.fixture
@@ -36,8 +43,8 @@ async def seen(user: User, words: str, seconds: float = 10) -> None:
 
 
 def states(kind: type[Any], user: User) -> list[Any]:
-    """Return the elements of a kind that are on the page."""
-    return list(user.find(kind=kind).elements)
+    """Return the elements of a kind that are on the page, in order."""
+    return sorted(user.find(kind=kind).elements, key=lambda element: element.id)
 
 
 RESULT = {"protected": 9, "failed": 3, "skipped": 1, "lossy": 0, "checked": 9, "weak": 0, "wrong": 0}
@@ -65,3 +72,144 @@ def test_what_is_not_protected_is_said_and_listed(desk: Desk, photos: Path) -> N
         await user.should_see("a/bad.jpg")
 
     visit(desk, journey)
+
+
+async def looked(user: User, desk: Desk, query: str, words: str = "PSNR") -> None:
+    """Open the look page and wait for its samples, or other words."""
+    await user.open(f"/new?{query}")
+    await seen(user, words)
+
+
+def test_what_is_no_photo_is_said_before_anything_is_done(desk: Desk, photos: Path) -> None:
+    (photos / "notes.txt").write_text("notes")
+    (photos / "turning.gif").write_bytes(b"GIF89a" + bytes(40))
+    (photos / "list.csv").write_text("ann/0.png,ann\nann/9.png,ann\n")
+
+    async def journey(user: User) -> None:
+        await looked(user, desk, f"source={photos}")
+        await user.should_see("2 files there are no pictures")
+        await user.should_see("turning.gif: it is a GIF")
+        await looked(user, desk, f"source={photos}&by=list&list={photos}/list.csv")
+        await user.should_see("list.csv names 'ann/9.png', which is not there")
+        await user.should_see("and 1 more")
+
+    visit(desk, journey)
+
+
+def test_choices_come_back_from_the_address(desk: Desk, photos: Path) -> None:
+    chosen = "strength=high&format=png&by=one&name=ann&optout=True"
+
+    async def journey(user: User) -> None:
+        await looked(user, desk, f"source={photos}&{chosen}&output={photos.parent}/copies")
+        assert [radio.value for radio in states(ui.radio, user)] == ["high", "one", "png"]
+        (optout,) = states(ui.checkbox, user)
+        assert optout.value
+        user.find("Protect 6 photos").click()
+        await seen(user, "Pause")
+
+    visit(desk, journey)
+    (job,) = desk.manager.store.jobs()
+    asked = {"strength": "high", "format": "png", "category": "ann", "optout": "ai"}
+    assert asked.items() <= job.spec.items()
+    assert job.spec["output"] == str(photos.parent / "copies")
+
+
+def test_a_nonsense_choice_in_the_address_is_none() -> None:
+    choices = _Choices.of({"strength": "utter", "by": "one", "pack": "mine"}, "/out")
+    assert choices == _Choices(output="/out", by="one")
+    assert choices.query("/out") == {"by": "one"}
+
+
+def test_the_newest_choice_is_the_one_that_is_shown(
+    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def held(job: ProtectJob, *values: Any) -> tuple[list[Sample], list[str]]:
+        if job.plan.options.epsilon == 16:
+            entered.set()
+            go_on.wait(10)
+            return [], ["the old one"]
+        return [], ["the new one"]
+
+    monkeypatch.setattr(look, "samples", held)
+
+    async def journey(user: User) -> None:
+        await looked(user, desk, f"source={photos}&strength=high", text.MAKING_PREVIEW)
+        while not entered.is_set():
+            await asyncio.sleep(0.01)
+        states(ui.radio, user)[0].set_value("low")
+        await seen(user, "the new one")
+        go_on.set()
+        await asyncio.sleep(0.1)
+        await user.should_not_see("the old one")
+
+    visit(desk, journey)
+
+
+def test_after_an_error_there_is_a_way_on(desk: Desk, photos: Path) -> None:
+    async def journey(user: User) -> None:
+        await looked(user, desk, f"source={photos}&output={photos}/below", "overlaps the input")
+        (start,) = (button for button in states(ui.button, user) if "Protect" in button.text)
+        assert "disable" in start.props
+        output = user.find(kind=ui.input, content=text.OUTPUT)
+        output.clear().type(f"{photos.parent}/copies").trigger("blur")
+        await seen(user, "PSNR")
+        assert "disable" not in start.props
+        await user.should_not_see("overlaps")
+        states(ui.radio, user)[1].set_value("list")
+        await asyncio.sleep(0.1)
+        assert "disable" in start.props
+        await user.should_not_see("PSNR")
+        alerts = [label.text for label in states(ui.label, user) if label.props.get("role") == "alert"]
+        assert alerts == [""], "nothing is wrong before anything could be typed"
+
+    visit(desk, journey)
+
+
+def test_a_second_click_starts_nothing_and_leaving_a_field_disables_nothing(desk: Desk, photos: Path) -> None:
+    async def journey(user: User) -> None:
+        await looked(user, desk, f"source={photos}&by=one")
+        (start,) = (button for button in states(ui.button, user) if "Protect" in button.text)
+        user.find(kind=ui.input, content=text.ONE_NAME).clear().type("ann").trigger("blur")
+        assert "disable" not in start.props, "the click that follows would be lost"
+        for _ in range(2):
+            user.find("Protect 6 photos").click()
+        assert len(desk.manager.store.jobs()) == 0
+        await seen(user, "Pause")
+        await asyncio.sleep(0.1)
+
+    visit(desk, journey)
+    assert [job.spec["category"] for job in desk.manager.store.jobs()] == ["ann"]
+
+
+def test_no_folder_is_proposed_that_cannot_be_used(desk: Desk, home: Path, photos: Path) -> None:
+    photos.with_name("Photos.protected").write_text("a file")
+    assert look.free_folder(photos, desk) == photos.with_name("Photos.protected-2")
+
+    async def journey(user: User) -> None:
+        await looked(user, desk, f"source={home}", text.CHOOSE_INSIDE)
+        await user.open("/")
+        user.find(kind=ui.button, content=text.CHOOSE).click()
+        await seen(user, text.USE)
+        user.find(text.USE).click()
+        await seen(user, text.CHOOSE_INSIDE)
+
+    visit(desk, journey)
+
+
+def sample(**changes: Any) -> Sample:
+    plain: dict[str, Any] = {"name": "a", "size": (1, 1), "before": "", "after": "", "difference": "", "psnr": 40.0}
+    return Sample(**{**plain, "ssim": 1.0, "linf": 12.0, "seconds": 0.5, "checking": 0.25, "bytes": (10, 40), **changes})
+
+
+def test_the_estimate_has_the_check_in_it_and_the_room_that_the_type_needs(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = prepare([photos], photos.with_name("out")).plan
+    plan = replace(plan, items=plan.items * 20)
+    monkeypatch.setattr(look, "usable_cores", lambda: 2)
+    assert "about 60 s: 0.5 s" in look._estimate([sample()], plan), "120 photos: 30 s on two cores, then 30 s"
+    monkeypatch.setattr(look.shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * plan.bytes))
+    assert "too little room" in look._estimate([sample()], plan), "PNG of JPEG is four times as large"
+    assert "too little room" not in look._estimate([sample(bytes=(10, 11))], plan)

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from unlearnable.datasets.decode import decode
 from unlearnable.jobs.protecting import ProtectJob
 from unlearnable.media.heif import readable
 from unlearnable.protect import Item, ledger
+from unlearnable.protect.check import check_one
 from unlearnable.report.panels import amplified
 
 THUMB, SHOWN = 96, 1600
@@ -70,6 +71,8 @@ class Sample:
     ssim: float
     linf: float
     seconds: float
+    checking: float
+    bytes: tuple[int, int]
 
 
 class Gallery:
@@ -108,8 +111,10 @@ def chosen(items: Sequence[Item], count: int = SAMPLES) -> list[Item]:
     return [*kinds, *more]
 
 
-def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]:
-    """Protect up to three photos of a job in a temporary folder, for looking.
+def samples(
+    job: ProtectJob, gallery: Gallery, stop: Callable[[], bool] = lambda: False
+) -> tuple[list[Sample], list[str]]:
+    """Protect up to three photos of a job in a temporary folder, for looking; `stop` is asked before each.
 
     Returns:
         The samples, and for those that could not be protected one sentence each; others take their places.
@@ -118,7 +123,7 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
     problems: list[str] = []
     first = chosen(job.plan.items)
     for item in [*first, *(item for item in chosen(job.plan.items, TRIED) if item not in first)]:
-        if len(made) == SAMPLES:
+        if len(made) == SAMPLES or stop():
             break
         with tempfile.TemporaryDirectory(prefix="unlearnable-") as folder:
             output = Path(folder) / "out"
@@ -130,11 +135,14 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
                 problems.append(f"{shown(item.source.key)}: {summary.failures[0].reason}")
                 continue
             entry = ledger.read(output)[item.output]
-            made.append(_sample(item, output / item.output, entry, seconds, gallery))
+            made.append(_sample(item, output, entry, seconds, gallery))
     return made, problems
 
 
-def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gallery: Gallery) -> Sample:
+def _sample(item: Item, output: Path, entry: ledger.Entry, seconds: float, gallery: Gallery) -> Sample:
+    started = time.perf_counter()
+    check_one(entry, output, item.source.path)
+    checking, written = time.perf_counter() - started, output / item.output
     before, after = decode(item.source.path, size=None), decode(written, size=None)
     step = max(1, math.ceil(math.sqrt(before[0].size / LOOKED_AT)))
     coarse = before[:, ::step, ::step], after[:, ::step, ::step]
@@ -149,6 +157,8 @@ def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gall
         ssim=entry.measured["ssim"],
         linf=entry.measured["linf"],
         seconds=seconds,
+        checking=checking,
+        bytes=(item.source.size, written.stat().st_size),
     )
 
 

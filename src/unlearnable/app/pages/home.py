@@ -11,6 +11,7 @@ from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import card, job_line, size, title
+from unlearnable.app.pages.look import free_folder
 from unlearnable.app.paths import OutsideError, safe_name
 
 UPLOAD_FILES, UPLOAD_BYTES, UPLOAD_TOTAL = 500, 100 << 20, 2 << 30
@@ -134,6 +135,7 @@ def _pick(desk: Desk) -> None:
     def use() -> None:
         try:
             real = desk.places.inside(typed.value)
+            free_folder(real, desk)
         except OutsideError as error:
             problem.set_text(str(error))
             return

@@ -332,6 +332,28 @@ def test_history_is_forgotten_but_not_while_it_runs(tmp_path: Path, photos: Path
     assert photos.is_dir()
 
 
+def test_what_the_app_alone_has_of_a_job_goes_with_it(tmp_path: Path) -> None:
+    manager = Manager(tmp_path / "desk")
+    uploads = (tmp_path / "desk" / "uploads").resolve()
+    dropped, foreign = uploads / "photos-2026-01-02-030405-000006", tmp_path / "photos-2026-01-02-030405-000006"
+    copies = uploads / f"{dropped.name}.protected"
+    for place in (dropped, foreign, copies, tmp_path / "desk" / "lab" / "other"):
+        place.mkdir(parents=True)
+        (place / "0.png").touch()
+    names = [manager.store.add("protect", {"source": str(dropped), "output": str(copies)}) for _ in range(2)]
+    manager.delete(names[0])
+    assert dropped.is_dir(), "another job reads it"
+    manager.delete(names[1])
+    assert not dropped.exists()
+    for source in (foreign, uploads, copies, dropped / ".."):
+        manager.delete(manager.store.add("protect", {"source": str(source), "output": str(tmp_path / "out")}))
+    lab = manager.store.add("lab", {"source": "error-min"})
+    (tmp_path / "desk" / "lab" / lab).mkdir()
+    manager.delete(lab)
+    assert not (tmp_path / "desk" / "lab" / lab).exists()
+    assert all((place / "0.png").exists() for place in (foreign, copies, tmp_path / "desk" / "lab" / "other"))
+
+
 def test_a_file_that_is_no_history_is_named(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 40)
     with pytest.raises(ValueError, match="move it away"):

@@ -15,7 +15,7 @@ from nicegui.testing.user_simulation import user_simulation
 
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages import look, pages
+from unlearnable.app.pages import history, look, pages
 from unlearnable.app.pages.look import _Choices
 from unlearnable.app.pictures import Sample
 from unlearnable.jobs.protecting import ProtectJob, prepare
@@ -213,3 +213,34 @@ def test_the_estimate_has_the_check_in_it_and_the_room_that_the_type_needs(
     monkeypatch.setattr(look.shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * plan.bytes))
     assert "too little room" in look._estimate([sample()], plan), "PNG of JPEG is four times as large"
     assert "too little room" not in look._estimate([sample(bytes=(10, 11))], plan)
+
+
+def test_copies_that_another_job_wrote_too_are_kept(desk: Desk, photos: Path) -> None:
+    job = prepare([photos], photos.with_name("out"))
+    job.run(workers=1)
+    names = [done(desk, photos) for _ in range(2)]
+    store = desk.manager.store
+    first = store.job(names[0])
+    assert first is not None
+    with pytest.raises(ValueError, match="another job's copies"):
+        history._delete_copies(desk, first)
+    assert (photos.with_name("out") / "ann" / "0.png").is_file()
+    desk.manager.delete(names[1])
+    assert history._delete_copies(desk, first)
+    assert not photos.with_name("out").exists()
+    assert not history._delete_copies(desk, first), "there is nothing any more"
+
+
+def test_that_nothing_was_deleted_is_said(desk: Desk, photos: Path) -> None:
+    done(desk, photos)
+
+    async def journey(user: User) -> None:
+        await user.open("/history")
+        user.find(kind=ui.button, content="delete").click()
+        await seen(user, text.DELETE_FILES)
+        user.find(text.DELETE_FILES).click()
+        user.find(kind=ui.button, content=text.DELETE).click()
+        await seen(user, "No copies were deleted")
+        await seen(user, text.NO_JOBS)
+
+    visit(desk, journey)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from nicegui import ui
+from nicegui.elements.upload_files import FileUpload, SmallFileUpload
 from nicegui.testing.user import User
 from nicegui.testing.user_simulation import user_simulation
 
@@ -242,5 +243,63 @@ def test_that_nothing_was_deleted_is_said(desk: Desk, photos: Path) -> None:
         user.find(kind=ui.button, content=text.DELETE).click()
         await seen(user, "No copies were deleted")
         await seen(user, text.NO_JOBS)
+
+    visit(desk, journey)
+
+
+class Dropped(SmallFileUpload):
+    """A file whose bytes take a moment to be written, or cannot be."""
+
+    async def save(self, path: str | Path) -> None:
+        await asyncio.sleep(0.05)
+        if b"full" in self._data:
+            Path(path).write_bytes(b"half of it")
+            raise OSError(28, "No space left on device")
+        await super().save(path)
+
+
+async def drop(user: User, *files: FileUpload) -> None:
+    """Drop files, and let the browser say at once that all are sent, as it does."""
+    (upload,) = states(ui.upload, user)
+    await upload.handle_uploads(list(files))
+    user.find(kind=ui.upload).trigger("finish")
+
+
+def test_photos_of_one_name_are_all_kept_before_the_page_goes_on(desk: Desk) -> None:
+    async def journey(user: User) -> None:
+        await user.open("/")
+        await drop(user, *(Dropped("a.png", "image/png", bytes([each])) for each in range(3)))
+        await seen(user, text.LOOK_FIRST)
+        (folder,) = (desk.folder / "uploads").iterdir()
+        kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert kept == {"a.png": b"\0", "a-2.png": b"\1", "a-3.png": b"\2"}
+
+    visit(desk, journey)
+
+
+def test_what_was_not_taken_is_said_and_stays_said(desk: Desk) -> None:
+    async def journey(user: User) -> None:
+        await user.open("/")
+        user.find(kind=ui.upload).trigger("rejected", ["accept", "accept", "max-files"])
+        await seen(user, "Left out as no photos: 2.")
+        await user.should_see("larger folders are chosen")
+        await drop(user, Dropped("a.png", "image/png", b"a"), Dropped("b.png", "image/png", b"full"))
+        await seen(user, text.GO_ON.format(count=1))
+        await user.should_see("No space left")
+        await user.should_see("Left out as no photos: 2.")
+        user.find(text.GO_ON.format(count=1)).click()
+        await seen(user, text.LOOK_FIRST)
+
+    visit(desk, journey)
+
+
+def test_a_place_that_cannot_be_made_is_said(desk: Desk) -> None:
+    (desk.folder / "uploads").rmdir()
+    (desk.folder / "uploads").write_text("a file is in the way")
+
+    async def journey(user: User) -> None:
+        await user.open("/")
+        await drop(user, Dropped("a.png", "image/png", b"a"))
+        await seen(user, "uploads/photos-")
 
     visit(desk, journey)

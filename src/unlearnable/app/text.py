@@ -157,5 +157,7 @@ OUTSIDE_GONE = "The folder {folder} is not there any more."
 NO_PHOTOS = "There are no photos in {folder}."
 NO_SPACE = "There may be too little room: {need} are needed and {free} are free on that disk."
 UPLOAD_REFUSED = "At most {count} photos of {size} each, {total} together; larger folders are chosen, not dropped."
+REJECTED = {"accept": "Left out as no photos: {count}.", "duplicate": "Left out as dropped twice: {count}."}
+GO_ON = "Go on with the rest: {count}"
 TAKEN = "port {port} is taken, so this is port {other}"
 RUNNING = "it is running already: {url}"

@@ -303,3 +303,57 @@ def test_a_place_that_cannot_be_made_is_said(desk: Desk) -> None:
         await seen(user, "uploads/photos-")
 
     visit(desk, journey)
+
+
+def _lines(user: User) -> list[Any]:
+    """Return the lines of files as they lie in their list."""
+    (first,) = (label for label in states(ui.label, user) if label.text == "1.png")
+    line = first.parent_slot.parent.parent_slot.parent
+    return [each.default_slot for each in line.parent_slot.children]
+
+
+def test_lines_stay_where_they_are_and_only_tenths_are_read_aloud(
+    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unlearnable.app.pages.job.REFRESH", 0.05)
+    store = desk.manager.store
+    name = store.add("protect", {"source": str(photos), "output": str(photos.with_name("out"))})
+    store.plan_files(name, [(f"{number}.png", f"/in/{number}.png", "", "") for number in range(30)])
+    store.change(name, state="paused", done=0, total=30)
+
+    def status(user: User) -> str:
+        (told,) = (label for label in states(ui.label, user) if label.props.get("role") == "status")
+        return str(told.text)
+
+    async def refreshed(user: User, done: int, state: str = "paused") -> None:
+        store.change(name, done=done, state=state, result=RESULT)
+        await seen(user, f"{done} of 30 files, {state}")
+
+    async def journey(user: User) -> None:
+        await user.open(f"/job/{name}")
+        await seen(user, "29.png")
+        names = [label.id for label in states(ui.label, user) if label.text.endswith(".png")]
+        assert len(names) == 30
+        assert status(user) == "paused, 0 %"
+        store.end_files(name, [("/in/0.png", "protected", ""), ("/in/1.png", "failed", "the file is damaged")])
+        store.skip(name, 2)
+        await refreshed(user, 2)
+        await user.should_see("the file is damaged")
+        await user.should_see(text.UNSKIP)
+        assert [label.id for label in states(ui.label, user) if label.text.endswith(".png")] == names
+        assert status(user) == "paused, 0 %"
+        await refreshed(user, 4)
+        assert status(user) == "paused, 10 %"
+        await refreshed(user, 29, "done")
+        assert status(user) == "done, 100 %"
+        await user.should_not_see(text.UNSKIP)
+        states(ui.toggle, user)[0].set_value(1)
+        await user.should_not_see("29.png")
+        names = [label.text for label in states(ui.label, user) if label.text.endswith(".png")]
+        assert names == ["1.png", "2.png"]
+        states(ui.toggle, user)[0].set_value(0)
+        await seen(user, "29.png")
+        names = [slot.children[1].default_slot.children[0].text for slot in _lines(user)]
+        assert names == [f"{number}.png" for number in range(30)], "in order again"
+
+    visit(desk, journey)

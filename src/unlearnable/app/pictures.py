@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unlearnable._words import shown
 from unlearnable.datasets.decode import decode
@@ -41,20 +41,28 @@ def thumbnail(path: Path, changed: float) -> bytes:
         ValueError: it cannot be read.
     """
     readable()  # HEIC too, if it is installed
-    with Image.open(path) as opened:
-        opened.draft("RGB", (2 * THUMB, 2 * THUMB))
-        size = opened.size
-    if size[0] * size[1] > MOST_PIXELS:
-        raise ValueError("it is too large")
-    pixels = decode(path, size=None)
-    return _encoded(pixels, THUMB, "JPEG")
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise ValueError("it is too large")
+            if opened.format in ("JPEG", "MPO"):  # which can be decoded at an eighth of their size
+                opened.draft("RGB", (2 * THUMB, 2 * THUMB))
+                return _small(ImageOps.exif_transpose(opened).convert("RGB"), THUMB)
+    except (Image.DecompressionBombError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
+    return _encoded(decode(path, size=None), THUMB)
 
 
-def _encoded(pixels: np.ndarray, side: int, kind: str) -> bytes:
-    image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+def _encoded(pixels: np.ndarray, side: int) -> bytes:
+    return _small(
+        Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))), side
+    )
+
+
+def _small(image: Image.Image, side: int) -> bytes:
     image.thumbnail((side, side), reducing_gap=2.0)
     file = io.BytesIO()
-    image.save(file, kind, quality=85)
+    image.save(file, "JPEG", quality=85)
     return file.getvalue()
 
 
@@ -152,7 +160,7 @@ def _sample(item: Item, output: Path, entry: ledger.Entry, seconds: float, galle
         size=entry.size,
         before=_shown(item.source.path, before, gallery),
         after=_shown(written, after, gallery),
-        difference=gallery.add(_encoded(difference, SHOWN, "JPEG"), "image/jpeg"),
+        difference=gallery.add(_encoded(difference, SHOWN), "image/jpeg"),
         psnr=entry.measured["psnr"],
         ssim=entry.measured["ssim"],
         linf=entry.measured["linf"],

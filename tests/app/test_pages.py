@@ -1,6 +1,7 @@
 """The pages without a browser: what they say, and what their buttons do."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from unlearnable.app.desk import Desk
 from unlearnable.app.pages import history, look, pages
 from unlearnable.app.pages.look import _Choices
 from unlearnable.app.pictures import Sample
+from unlearnable.app.server import ASSETS
 from unlearnable.jobs.protecting import ProtectJob, prepare
 
 
@@ -121,9 +123,7 @@ def test_a_nonsense_choice_in_the_address_is_none() -> None:
     assert choices.query("/out") == {"by": "one"}
 
 
-def test_the_newest_choice_is_the_one_that_is_shown(
-    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_newest_choice_is_the_one_that_is_shown(desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entered, go_on = threading.Event(), threading.Event()
 
     def held(job: ProtectJob, *values: Any) -> tuple[list[Sample], list[str]]:
@@ -201,7 +201,9 @@ def test_no_folder_is_proposed_that_cannot_be_used(desk: Desk, home: Path, photo
 
 def sample(**changes: Any) -> Sample:
     plain: dict[str, Any] = {"name": "a", "size": (1, 1), "before": "", "after": "", "difference": "", "psnr": 40.0}
-    return Sample(**{**plain, "ssim": 1.0, "linf": 12.0, "seconds": 0.5, "checking": 0.25, "bytes": (10, 40), **changes})
+    return Sample(
+        **{**plain, "ssim": 1.0, "linf": 12.0, "seconds": 0.5, "checking": 0.25, "bytes": (10, 40), **changes}
+    )
 
 
 def test_the_estimate_has_the_check_in_it_and_the_room_that_the_type_needs(
@@ -355,5 +357,35 @@ def test_lines_stay_where_they_are_and_only_tenths_are_read_aloud(
         await seen(user, "29.png")
         names = [slot.children[1].default_slot.children[0].text for slot in _lines(user)]
         assert names == [f"{number}.png" for number in range(30)], "in order again"
+
+    visit(desk, journey)
+
+
+def _contrast(first: str, second: str) -> float:
+    """Return the contrast of two colours by the rules of WCAG 2.1."""
+    lights = []
+    for colour in (first, second):
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+def test_the_words_of_a_chart_can_be_read_light_and_dark_and_choices_have_names(desk: Desk, photos: Path) -> None:
+    style = (ASSETS / "style.css").read_text()
+    assert ".curves text { fill: var(--faint); }" in style
+    cards, words = (re.findall(rf"--{name}: (#\w{{6}})", style) for name in ("card", "faint"))
+    assert len(cards) == len(words) == 2
+    assert all(_contrast(card, word) >= 4.5 for card, word in zip(cards, words, strict=True))
+    proof = desk.manager.store.add("prove", {"source": str(photos)})
+
+    async def journey(user: User) -> None:
+        await user.open(f"/job/{proof}")
+        (chart,) = states(ui.echart, user)
+        assert chart.props["renderer"] == "svg"
+        assert "curves" in chart.classes
+        await user.open(f"/new?source={photos}")
+        names = [radio.props["aria-label"] for radio in states(ui.radio, user)]
+        assert names == [text.STRENGTH, text.CATEGORY, text.FORMAT]
 
     visit(desk, journey)

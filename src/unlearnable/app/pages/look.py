@@ -274,7 +274,9 @@ def _left_out(plan: Plan, folder: Path) -> None:
 def _estimate(made: list[Sample], plan: Plan) -> str:
     """Say how long all photos will take, and whether the disk has room for them, as the samples let expect."""
     count, cores = len(plan.items), usable_cores()
-    each, check = (sum(values) / len(made) for values in zip(*((one.seconds, one.checking) for one in made), strict=True))
+    each, check = (
+        sum(values) / len(made) for values in zip(*((one.seconds, one.checking) for one in made), strict=True)
+    )
     total = each * count / min(cores, count) + check * count
     words = text.SOON
     if total >= FEW_SECONDS:

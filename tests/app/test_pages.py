@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from nicegui.testing.user_simulation import user_simulation
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
 from unlearnable.app.pages import history, look, pages
+from unlearnable.app.pages import job as job_page
 from unlearnable.app.pages.look import _Choices
 from unlearnable.app.pictures import Sample
 from unlearnable.app.server import ASSETS
@@ -37,7 +39,9 @@ def visit(desk: Desk, journey: Callable[[User], Awaitable[None]]) -> None:
             pages(desk)
             await journey(user)
 
+    modules = dict(sys.modules)
     asyncio.run(going())
+    sys.modules.update(modules)  # the simulation drops those that have pages; later tests would get other copies
 
 
 async def seen(user: User, words: str, seconds: float = 10) -> None:
@@ -317,7 +321,7 @@ def _lines(user: User) -> list[Any]:
 def test_lines_stay_where_they_are_and_only_tenths_are_read_aloud(
     desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unlearnable.app.pages.job.REFRESH", 0.05)
+    monkeypatch.setattr(job_page, "REFRESH", 0.05)
     store = desk.manager.store
     name = store.add("protect", {"source": str(photos), "output": str(photos.with_name("out"))})
     store.plan_files(name, [(f"{number}.png", f"/in/{number}.png", "", "") for number in range(30)])

@@ -58,7 +58,9 @@ COMPARE, ACTUAL = "Compare", "100 %"
 SLIDE = "Slide between the original and the protected photo"
 PROTECT = "Protect {count} photos"
 PROTECT_ONE = "Protect 1 photo"
-ESTIMATE = "It will take about {time}: {seconds:.1f} s for each of these on one of {cores} cores, and {check:.1f} s to check it."
+ESTIMATE = (
+    "It will take about {time}: {seconds:.1f} s for each of these on one of {cores} cores, {check:.1f} s to check it."
+)
 SOON = "It will take a few seconds."
 NO_PICTURES = "{count} files there are no pictures and stay where they are."
 CANNOT = "{count} cannot be protected:"

@@ -274,14 +274,12 @@ def _left_out(plan: Plan, folder: Path) -> None:
 def _estimate(made: list[Sample], plan: Plan) -> str:
     """Say how long all photos will take, and whether the disk has room for them, as the samples let expect."""
     count, cores = len(plan.items), usable_cores()
-    each, check = (
-        sum(values) / len(made) for values in zip(*((one.seconds, one.checking) for one in made), strict=True)
-    )
+    each, check = (sum(getattr(one, name) for one in made) / len(made) for name in ("seconds", "checking"))
     total = each * count / min(cores, count) + check * count
     words = text.SOON
     if total >= FEW_SECONDS:
         words = text.ESTIMATE.format(time=spoken(total), seconds=each, cores=cores, check=check)
-    read, written = (sum(values) for values in zip(*(one.bytes for one in made), strict=True))
+    read, written = (sum(one.bytes[place] for one in made) for place in (0, 1))
     need, free = ROOM * plan.bytes * written / read, shutil.disk_usage(_existing(plan.output)).free
     return f"{words} {text.NO_SPACE.format(need=size(need), free=size(free))}" if free < need else words
 

@@ -116,7 +116,7 @@ class _Row:
         self.button.set_visibility(running and file.state in ("waiting", "skipped"))
 
 
-def finished(desk: Desk, job: Job, problems: Callable[[], None]) -> None:
+def finished(desk: Desk, job: Job, problems: Callable[[], object]) -> None:
     """Show what came of it, and what to do next; `problems` lists the files that are not protected."""
     result, output = job.result, Path(job.spec["output"])
     with card():

@@ -94,7 +94,7 @@ def test_what_is_no_photo_is_said_before_anything_is_done(desk: Desk, photos: Pa
 
     async def journey(user: User) -> None:
         await looked(user, desk, f"source={photos}")
-        await user.should_see("2 files there are no pictures")
+        await user.should_see("no pictures stay where they are: 2.")
         await user.should_see("turning.gif: it is a GIF")
         await looked(user, desk, f"source={photos}&by=list&list={photos}/list.csv")
         await user.should_see("list.csv names 'ann/9.png', which is not there")

@@ -62,8 +62,8 @@ ESTIMATE = (
     "It will take about {time}: {seconds:.1f} s for each of these on one of {cores} cores, {check:.1f} s to check it."
 )
 SOON = "It will take a few seconds."
-NO_PICTURES = "{count} files there are no pictures and stay where they are."
-CANNOT = "{count} cannot be protected:"
+NO_PICTURES = "Files that are no pictures stay where they are: {count}."
+CANNOT = "Cannot be protected: {count}"
 UNMATCHED = "The list does not fit:"
 AND_MORE = "and {count} more"
 FOUND = "{count} photos, {size}, in {categories}"

@@ -85,10 +85,8 @@ class _Row:
         self.shown: tuple[FileState, str, bool] | None = None
         self.line = ui.element("div").classes("file")
         with self.line:
-            ui.html(
-                f'<img src="/thumb/{page.name}/{file.place}" alt="" loading="lazy" width="56" height="56">',
-                sanitize=False,
-            )
+            picture = f'<img src="/thumb/{page.name}/{file.place}" alt="" loading="lazy" width="56" height="56">'
+            ui.html('<div class="blank"></div>' if file.state == "other" else picture, sanitize=False)
             with ui.column().style("gap: 0; min-width: 0"):
                 ui.label(shown(file.key)).classes("name")
                 self.reason = ui.label().classes("note")

@@ -14,6 +14,7 @@ import pytest
 
 from app.conftest import picture
 from unlearnable._words import shown
+from unlearnable.app import text
 from unlearnable.app import work as work_module
 from unlearnable.app.desk import Desk
 from unlearnable.app.manager import Manager
@@ -61,6 +62,59 @@ def test_a_folder_is_protected_and_checked_and_a_broken_file_says_why(tmp_path: 
     assert not alive(tmp_path / "desk", name)
 
 
+def worked(store: Store, name: str) -> Job:
+    """Do a job in this process."""
+    (store.folder / "locks").mkdir(exist_ok=True)
+    work(store.folder, name)
+    job = store.job(name)
+    assert job is not None
+    return job
+
+
+def test_photos_that_failed_are_counted_and_what_is_no_picture_is_no_damage(tmp_path: Path, photos: Path) -> None:
+    (photos / "ann" / "notes.txt").write_text("file,category")
+    (photos / "bob" / "clip.mov").write_bytes(b"\0\0\0\x14ftypqt  " + bytes(40))
+    (photos / "bob" / "turning.gif").write_bytes(b"GIF89a" + bytes(40))
+    store = Store(tmp_path / "desk")
+    name = store.add("protect", spec(photos))
+    job = worked(store, name)
+    assert (job.state, job.message) == ("done", "")
+    assert {word: job.result[word] for word in ("protected", "failed", "skipped", "checked", "wrong")} == {
+        "protected": 5,
+        "failed": 2,
+        "skipped": 0,
+        "checked": 5,
+        "wrong": 0,
+    }
+    states = {file.key: file.state for file in store.files(name)}
+    assert states["bob/broken.jpg"] == states["bob/turning.gif"] == "failed"
+    assert states["ann/notes.txt"] == states["bob/clip.mov"] == "other"
+
+
+def test_the_check_says_how_far_it_is_and_can_be_paused(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "desk")
+    name = store.add("protect", spec(photos))
+    monkeypatch.setattr(work_module, "TOLD", 0.0)
+    change, told = Store.change, list[tuple[int, int]]()
+
+    def watched(self: Store, job: str, **values: Any) -> None:
+        change(self, job, **values)
+        if values.get("note") == text.CHECKING:
+            told.append((values["done"], values["total"]))
+            if len(told) == 2:
+                change(self, job, wish="pause")
+
+    monkeypatch.setattr(Store, "change", watched)
+    assert worked(store, name).state == "paused"
+    assert told == [(1, 6), (2, 6)]
+    store.change(name, state="waiting", wish="run")
+    job = worked(store, name)
+    assert (job.state, job.done, job.total, job.result["checked"]) == ("done", 6, 6, 5)
+    assert len(told) == 2 + 6
+
+
 def test_a_skipped_file_is_left_out_and_can_be_taken_in(tmp_path: Path, photos: Path) -> None:
     store = Store(tmp_path / "desk")
     (tmp_path / "desk" / "locks").mkdir()
@@ -78,6 +132,7 @@ def test_a_skipped_file_is_left_out_and_can_be_taken_in(tmp_path: Path, photos: 
     assert (photos.with_name("Photos.protected") / "ann" / "2.png").exists()
     assert store.counts(name) == {"protected": 4, "failed": 1, "skipped": 1}
     assert job.result["wrong"] == 0, "what was left out on purpose is no problem"
+    assert job.result["skipped"] == 1
     store.skip(name, 0)
     assert store.skipped(name) == {"ann/1.png"}, "what is protected cannot be skipped any more"
 
@@ -241,6 +296,33 @@ def test_a_process_that_keeps_dying_is_given_up_with_a_sentence(tmp_path: Path, 
     assert "ended twice" in job.message
 
 
+@pytest.mark.parametrize(("wish", "step"), [("quit", 0), ("run", 3)])
+def test_a_process_that_was_asked_to_quit_or_got_further_is_started_again(
+    tmp_path: Path, photos: Path, wish: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = Manager(tmp_path / "desk")
+    name = manager.store.add("protect", spec(photos))
+    monkeypatch.setattr(manager, "_start", lambda job: None)
+    for number in range(1, 6):
+        manager.store.change(name, state="running", wish=wish, done=number * step)
+        manager.tick()
+    job = manager.store.job(name)
+    assert job is not None
+    assert job.state == "waiting"
+
+
+def test_a_terminated_process_leaves_its_job_in_line(tmp_path: Path, many: Path) -> None:
+    manager = Manager(tmp_path / "desk")
+    name = manager.add("protect", spec(many))
+    _started(manager, name)
+    process = manager.processes.pop(name)
+    process.terminate()
+    assert process.wait(60) == 0
+    job = manager.store.job(name)
+    assert job is not None
+    assert (job.state, job.wish) == ("waiting", "run")
+
+
 def test_history_is_forgotten_but_not_while_it_runs(tmp_path: Path, photos: Path) -> None:
     store = Store(tmp_path / "desk")
     manager = Manager(tmp_path / "desk")
@@ -252,6 +334,28 @@ def test_history_is_forgotten_but_not_while_it_runs(tmp_path: Path, photos: Path
     manager.delete(name)
     assert store.job(name) is None
     assert photos.is_dir()
+
+
+def test_what_the_app_alone_has_of_a_job_goes_with_it(tmp_path: Path) -> None:
+    manager = Manager(tmp_path / "desk")
+    uploads = (tmp_path / "desk" / "uploads").resolve()
+    dropped, foreign = uploads / "photos-2026-01-02-030405-000006", tmp_path / "photos-2026-01-02-030405-000006"
+    copies = uploads / f"{dropped.name}.protected"
+    for place in (dropped, foreign, copies, tmp_path / "desk" / "lab" / "other"):
+        place.mkdir(parents=True)
+        (place / "0.png").touch()
+    names = [manager.store.add("protect", {"source": str(dropped), "output": str(copies)}) for _ in range(2)]
+    manager.delete(names[0])
+    assert dropped.is_dir(), "another job reads it"
+    manager.delete(names[1])
+    assert not dropped.exists()
+    for source in (foreign, uploads, copies, dropped / ".."):
+        manager.delete(manager.store.add("protect", {"source": str(source), "output": str(tmp_path / "out")}))
+    lab = manager.store.add("lab", {"source": "error-min"})
+    (tmp_path / "desk" / "lab" / lab).mkdir()
+    manager.delete(lab)
+    assert not (tmp_path / "desk" / "lab" / lab).exists()
+    assert all((place / "0.png").exists() for place in (foreign, copies, tmp_path / "desk" / "lab" / "other"))
 
 
 def test_a_file_that_is_no_history_is_named(tmp_path: Path) -> None:

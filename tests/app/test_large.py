@@ -44,7 +44,7 @@ def test_a_large_folder_stays_responsive_and_flat_in_memory(
     assert page.locator(".file").count() == 50
     page.get_by_role("button", name="Waiting").click()
     page.get_by_role("button", name="Pause").click()
-    page.get_by_text(re.compile("paused")).wait_for()
+    page.get_by_text(re.compile("files, paused")).wait_for()
     page.get_by_role("button", name="Go on").click()
     page.get_by_text(f"{PHOTOS} photos are protected.").wait_for(timeout=600_000)
     after = resident_megabytes(process.pid)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from app.conftest import picture
 from unlearnable.app.pictures import Gallery, chosen, samples, thumbnail
@@ -34,6 +34,7 @@ def test_samples_show_the_very_files_and_say_what_could_not_be_protected(tmp_pat
     assert len(made) == 3, "others take their places"
     assert not (tmp_path / "out").exists(), "nothing is written where the copies will be"
     for sample in made:
+        assert sample.checking > 0, "the check takes time too"
         content, kind = gallery.get(sample.before) or (b"", "")
         assert content == (photos / sample.name).read_bytes()
         assert kind in ("image/png", "image/jpeg")
@@ -58,6 +59,29 @@ def test_old_pictures_are_forgotten() -> None:
     assert gallery.get(keys[0]) is None
     assert gallery.get(keys[2]) == (b"\x02", "image/png")
     assert len(set(keys)) == 3
+
+
+def test_a_thumbnail_of_a_large_photo_decodes_little_or_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "x.jpg", 0, (1600, 1200))
+    decoded: list[tuple[int, int]] = []
+    transposed = ImageOps.exif_transpose
+
+    def watched(image: Image.Image) -> Image.Image:
+        decoded.append(image.size)
+        return transposed(image)
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", watched)
+    with Image.open(io.BytesIO(thumbnail(tmp_path / "x.jpg", 0.0))) as small:
+        assert small.size == (96, 72)
+    assert decoded == [(400, 300)]
+    monkeypatch.setattr("unlearnable.app.pictures.MOST_PIXELS", 1_000_000)
+    with pytest.raises(ValueError, match="too large"):
+        thumbnail(tmp_path / "x.jpg", 1.0)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match="exceeds limit"):
+        thumbnail(tmp_path / "x.jpg", 2.0)
 
 
 def test_a_thumbnail_is_small_and_upright(tmp_path: Path) -> None:

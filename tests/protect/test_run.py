@@ -478,6 +478,7 @@ def test_the_estimate_follows_the_bytes(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(run.time, "perf_counter", lambda: now[0])
     clock = run._Clock(total=100)
+    now[0] += 1000
     clock.add(25, worked=False)
     assert clock.left() is None
     now[0] += 10

@@ -1,5 +1,7 @@
 """One job at a time, each in a process of its own that outlives the page, and the app if it is killed."""
 
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,6 +11,9 @@ from typing import Any
 
 from unlearnable.app.store import Job, Store
 from unlearnable.app.work import alive
+
+UPLOADED = re.compile(r"photos-\d{4}-\d{2}-\d{2}-\d{6}-\d{6}")
+"""How a folder of photos is called that were dropped into the page."""
 
 
 class Manager:
@@ -34,7 +39,8 @@ class Manager:
     def tick(self) -> None:
         """Look after the jobs: who died goes back in line, and the oldest in line starts if nobody works.
 
-        A process that died without a word twice is not started a third time.
+        A process that died twice without a word, and without getting further, is not started a third time. One that
+        was asked to quit, as when the computer is shut down, did not die.
         """
         with self.lock:  # a page and the keeper may ask at once
             self._tick()
@@ -46,7 +52,8 @@ class Manager:
         jobs = self.store.jobs()
         for job in jobs:
             if job.state == "running" and job.id not in self.processes and not alive(self.folder, job.id):
-                tries = int(job.result.get("tries", 0)) + 1
+                further = job.done > int(job.result.get("reached", 0))
+                tries = (0 if further else int(job.result.get("tries", 0))) + (job.wish != "quit")
                 if tries > 2:
                     self.store.change(
                         job.id,
@@ -54,7 +61,8 @@ class Manager:
                         message="its process was ended twice, maybe for lack of memory; what is written is kept",
                     )
                 else:
-                    self.store.change(job.id, state="waiting", result={**job.result, "tries": tries})
+                    result = {**job.result, "tries": tries, "reached": job.done}
+                    self.store.change(job.id, state="waiting", result=result)
         jobs = self.store.jobs()
         if any(job.state == "running" for job in jobs) or self.processes:
             return
@@ -88,7 +96,7 @@ class Manager:
         self.tick()
 
     def delete(self, name: str) -> None:
-        """Forget a job that does not run; photos stay where they are.
+        """Forget a job that does not run, and what this app alone has of it; other photos stay where they are.
 
         Raises:
             ValueError: it runs.
@@ -96,8 +104,23 @@ class Manager:
         job = self.store.job(name)
         if job is not None and job.state == "running":
             raise ValueError("it is running: pause it first")
+        for place in (None if job is None else self.uploaded(job), self.folder / "lab" / name):
+            if place is not None and place.is_dir():
+                shutil.rmtree(place)
         self.store.delete(name)
         (self.folder / "logs" / f"{name}.log").unlink(missing_ok=True)
+
+    def uploaded(self, job: Job) -> Path | None:
+        """Return the folder of the photos that were dropped into the page for a job and for no other."""
+        place = Path(job.spec.get("source", ""))
+        ours = place.parent == (self.folder / "uploads").resolve() and UPLOADED.fullmatch(place.name)
+        if not ours or place.is_symlink():
+            return None
+        for other in self.store.jobs():
+            paths = (Path(other.spec[name]) for name in ("source", "output", "protected") if name in other.spec)
+            if other.id != job.id and any(place == path or place in path.parents for path in paths):
+                return None
+        return place
 
     def close(self, seconds: float = 20.0) -> None:
         """Ask what runs to stop where it is and to go on at the next start; wait for it."""

@@ -7,19 +7,20 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unlearnable._words import shown
 from unlearnable.datasets.decode import decode
 from unlearnable.jobs.protecting import ProtectJob
 from unlearnable.media.heif import readable
 from unlearnable.protect import Item, ledger
+from unlearnable.protect.check import check_one
 from unlearnable.report.panels import amplified
 
 THUMB, SHOWN = 96, 1600
@@ -40,20 +41,28 @@ def thumbnail(path: Path, changed: float) -> bytes:
         ValueError: it cannot be read.
     """
     readable()  # HEIC too, if it is installed
-    with Image.open(path) as opened:
-        opened.draft("RGB", (2 * THUMB, 2 * THUMB))
-        size = opened.size
-    if size[0] * size[1] > MOST_PIXELS:
-        raise ValueError("it is too large")
-    pixels = decode(path, size=None)
-    return _encoded(pixels, THUMB, "JPEG")
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise ValueError("it is too large")
+            if opened.format in ("JPEG", "MPO"):  # which can be decoded at an eighth of their size
+                opened.draft("RGB", (2 * THUMB, 2 * THUMB))
+                return _small(ImageOps.exif_transpose(opened).convert("RGB"), THUMB)
+    except (Image.DecompressionBombError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
+    return _encoded(decode(path, size=None), THUMB)
 
 
-def _encoded(pixels: np.ndarray, side: int, kind: str) -> bytes:
-    image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+def _encoded(pixels: np.ndarray, side: int) -> bytes:
+    return _small(
+        Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))), side
+    )
+
+
+def _small(image: Image.Image, side: int) -> bytes:
     image.thumbnail((side, side), reducing_gap=2.0)
     file = io.BytesIO()
-    image.save(file, kind, quality=85)
+    image.save(file, "JPEG", quality=85)
     return file.getvalue()
 
 
@@ -70,6 +79,8 @@ class Sample:
     ssim: float
     linf: float
     seconds: float
+    checking: float
+    bytes: tuple[int, int]
 
 
 class Gallery:
@@ -108,8 +119,10 @@ def chosen(items: Sequence[Item], count: int = SAMPLES) -> list[Item]:
     return [*kinds, *more]
 
 
-def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]:
-    """Protect up to three photos of a job in a temporary folder, for looking.
+def samples(
+    job: ProtectJob, gallery: Gallery, stop: Callable[[], bool] = lambda: False
+) -> tuple[list[Sample], list[str]]:
+    """Protect up to three photos of a job in a temporary folder, for looking; `stop` is asked before each.
 
     Returns:
         The samples, and for those that could not be protected one sentence each; others take their places.
@@ -118,7 +131,7 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
     problems: list[str] = []
     first = chosen(job.plan.items)
     for item in [*first, *(item for item in chosen(job.plan.items, TRIED) if item not in first)]:
-        if len(made) == SAMPLES:
+        if len(made) == SAMPLES or stop():
             break
         with tempfile.TemporaryDirectory(prefix="unlearnable-") as folder:
             output = Path(folder) / "out"
@@ -130,11 +143,14 @@ def samples(job: ProtectJob, gallery: Gallery) -> tuple[list[Sample], list[str]]
                 problems.append(f"{shown(item.source.key)}: {summary.failures[0].reason}")
                 continue
             entry = ledger.read(output)[item.output]
-            made.append(_sample(item, output / item.output, entry, seconds, gallery))
+            made.append(_sample(item, output, entry, seconds, gallery))
     return made, problems
 
 
-def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gallery: Gallery) -> Sample:
+def _sample(item: Item, output: Path, entry: ledger.Entry, seconds: float, gallery: Gallery) -> Sample:
+    started = time.perf_counter()
+    check_one(entry, output, item.source.path)
+    checking, written = time.perf_counter() - started, output / item.output
     before, after = decode(item.source.path, size=None), decode(written, size=None)
     step = max(1, math.ceil(math.sqrt(before[0].size / LOOKED_AT)))
     coarse = before[:, ::step, ::step], after[:, ::step, ::step]
@@ -144,11 +160,13 @@ def _sample(item: Item, written: Path, entry: ledger.Entry, seconds: float, gall
         size=entry.size,
         before=_shown(item.source.path, before, gallery),
         after=_shown(written, after, gallery),
-        difference=gallery.add(_encoded(difference, SHOWN, "JPEG"), "image/jpeg"),
+        difference=gallery.add(_encoded(difference, SHOWN), "image/jpeg"),
         psnr=entry.measured["psnr"],
         ssim=entry.measured["ssim"],
         linf=entry.measured["linf"],
         seconds=seconds,
+        checking=checking,
+        bytes=(item.source.size, written.stat().st_size),
     )
 
 

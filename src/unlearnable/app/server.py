@@ -30,6 +30,8 @@ from unlearnable.protect import MANIFEST, ledger
 ASSETS = Path(__file__).parent / "assets"
 PORT, TRIES = 8765, 50
 TICK = 1.0
+RECONNECT = 60.0
+"""Seconds that a page is kept for a browser that is away; later the browser loads it anew."""
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 """Of the report's own page: it shows, and runs nothing."""
 
@@ -44,7 +46,15 @@ def build(desk: Desk, *, port: int, token: str, ticket: str | None = None) -> Ap
     inner.mount("/assets", StaticFiles(directory=ASSETS))
     _routes(inner, desk)
     pages(desk)
-    ui.run_with(inner, title=text.NAME, dark=None, language="en-US", show_welcome_message=False, tailwind=False)
+    ui.run_with(
+        inner,
+        title=text.NAME,
+        dark=None,
+        language="en-US",
+        show_welcome_message=False,
+        tailwind=False,
+        reconnect_timeout=RECONNECT,
+    )
     return Guard(inner, port=port, token=token, tickets=[ticket] if ticket else [])
 
 

@@ -15,7 +15,7 @@ from unlearnable._words import shown
 
 State = Literal["waiting", "running", "paused", "done", "failed"]
 Wish = Literal["run", "pause", "quit"]
-FileState = Literal["waiting", "protected", "kept", "failed", "skipped"]
+FileState = Literal["waiting", "protected", "kept", "failed", "skipped", "other"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -190,16 +190,19 @@ class Store:
                 ((state, shown(reason), name, _stored(path)) for path, state, reason in ended),
             )
 
-    def fail_file(self, name: str, path: str, reason: str) -> None:
-        """Add a file that could not even be planned."""
+    def fail_files(self, name: str, files: Iterable[tuple[str, str, str, FileState]]) -> None:
+        """Add files that could not even be planned: key, path, reason and state each."""
         with self._open() as database:
-            (place,) = database.execute(
+            (first,) = database.execute(
                 "SELECT coalesce(max(place), -1) + 1 FROM files WHERE job = ?", (name,)
             ).fetchone()
-            database.execute(
-                "INSERT INTO files (job, place, key, path, output, category, state, reason) "
-                "VALUES (?, ?, ?, ?, '', '', 'failed', ?)",
-                (name, place, _stored(Path(path).name), _stored(path), shown(reason)),
+            database.executemany(
+                "INSERT INTO files (job, place, key, path, output, category, reason, state) "
+                "VALUES (?, ?, ?, ?, '', '', ?, ?)",
+                (
+                    (name, place, _stored(key), _stored(path), shown(reason), state)
+                    for place, (key, path, reason, state) in enumerate(files, first)
+                ),
             )
 
     def skip(self, name: str, place: int, *, skip: bool = True) -> None:

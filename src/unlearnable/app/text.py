@@ -13,6 +13,7 @@ NO_SCRIPT = "This page needs JavaScript; without it, `unlearnable protect FOLDER
 CHOOSE, CHOOSE_HINT = "Choose a folder", "Sub-folders are people or kinds of things; everything below is included."
 DROP, DROP_HINT = "Or drop photos here", "Copies of them are kept in this app's own folder."
 ADD = "Add photos"
+CHOOSE_INSIDE = "This folder is too much at once: choose one folder inside it, so that the copies can lie beside that."
 USE, CANCEL, UP, OPEN_PATH = "Use this folder", "Cancel", "One folder up", "Folder"
 RECENT, NO_JOBS = "Recent", "Nothing yet."
 
@@ -21,16 +22,19 @@ READING = "Reading the folder …"
 MAKING_PREVIEW = "Protecting three of your photos to show you …"
 STRENGTH = "Strength"
 STRENGTHS = {
-    "low": "Low: no pixel changes by more than 4 of 255 levels",
+    "low": "Low: the change itself is at most 4 of 255 levels a pixel",
     "medium": "Medium: up to 8 of 255 levels",
     "high": "High: up to 16 of 255 levels",
 }
+STRENGTH_HINT = "JPEG then moves single pixels further; under each photo it says how far."
 SEEN = (
     (38.0, "Hard to see, even side by side."),
     (34.0, "Can be seen when you flip between the two, mostly in plain areas."),
     (0.0, "Can be seen as a tint or texture in plain areas, such as sky or skin."),
 )
 """From which PSNR in dB a sentence holds."""
+
+MOVED = "PSNR {psnr:.1f} dB, SSIM {ssim:.3f}; no pixel moved by more than {linf:.0f} of 255 levels."
 
 CATEGORY = "What the photos show"
 BY_LIST, LIST_FILE = "A list says who or what is in each photo", "The list, a CSV file"
@@ -54,8 +58,14 @@ COMPARE, ACTUAL = "Compare", "100 %"
 SLIDE = "Slide between the original and the protected photo"
 PROTECT = "Protect {count} photos"
 PROTECT_ONE = "Protect 1 photo"
-ESTIMATE = "It will take about {time}: {seconds:.1f} s for each of these three, on {cores} cores."
+ESTIMATE = (
+    "It will take about {time}: {seconds:.1f} s for each of these on one of {cores} cores, {check:.1f} s to check it."
+)
 SOON = "It will take a few seconds."
+NO_PICTURES = "Files that are no pictures stay where they are: {count}."
+CANNOT = "Cannot be protected: {count}"
+UNMATCHED = "The list does not fit:"
+AND_MORE = "and {count} more"
 FOUND = "{count} photos, {size}, in {categories}"
 
 PAUSE, RESUME, SKIP, UNSKIP, TRY_AGAIN = "Pause", "Go on", "Skip", "Take in", "Try again"
@@ -66,13 +76,18 @@ FILE_STATES = {
     "kept": "was protected already",
     "failed": "not protected",
     "skipped": "left out",
+    "other": "no picture",
 }
 CLOSE_SAFELY = "You can close this page: the work goes on, and is here when you come back."
 ALL_FILES, PROBLEMS, TO_DO = "All", "Problems", "Waiting"
 NO_FILES = "None."
 MORE, PREVIOUS = "Next 50", "Previous 50"
 
+CHECKING = "Reading what was written again, and comparing it with the originals …"
 FINISHED = "{protected} photos are protected."
+NOT_DONE = "Could not be protected, so that no copy is in the folder: {count}."
+LEFT_OUT = "Left out, as you asked: {count}."
+SHOW_PROBLEMS = "Show them"
 CHECKED = "All {checked} files were read again and are as they should be."
 CHECK_WEAK = (
     "In {count} files less of the change is left than is good: where a photo is black or white there is no room for "
@@ -137,6 +152,9 @@ LAB_PICTURE = "Originals, the difference × 10, and published images."
 HISTORY = "History"
 DELETE, DELETE_ASK = "Delete", "Delete this from the history? Photos stay where they are."
 DELETE_FILES = "Delete the protected copies too"
+DELETE_UPLOADS = "The copies that were made when you dropped photos into this app are deleted with it."
+SHARED_OUTPUT = "another job's copies are in {folder} too: delete that one from the history first, without them"
+NO_COPIES = "No copies were deleted: {folder} has no manifest that says which files they are."
 PHOTOS = "Photos"
 DARK = "Light or dark"
 KINDS = {"protect": "Protect", "prove": "Proof", "lab": "Noise lab"}
@@ -145,5 +163,7 @@ OUTSIDE_GONE = "The folder {folder} is not there any more."
 NO_PHOTOS = "There are no photos in {folder}."
 NO_SPACE = "There may be too little room: {need} are needed and {free} are free on that disk."
 UPLOAD_REFUSED = "At most {count} photos of {size} each, {total} together; larger folders are chosen, not dropped."
+REJECTED = {"accept": "Left out as no photos: {count}.", "duplicate": "Left out as dropped twice: {count}."}
+GO_ON = "Go on with the rest: {count}"
 TAKEN = "port {port} is taken, so this is port {other}"
 RUNNING = "it is running already: {url}"

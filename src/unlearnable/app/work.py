@@ -1,7 +1,9 @@
 """The process that does one job: `python -m unlearnable.app.work FOLDER JOB`. It needs no app to be running."""
 
+import signal
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,18 +13,26 @@ from typing import Any
 
 from unlearnable._types import Progress
 from unlearnable._words import sentence
+from unlearnable.app import text
 from unlearnable.app.store import FileState, Job, Store
 from unlearnable.evaluation.store import claimed
+from unlearnable.protect import CheckProgress
 from unlearnable.protect import Progress as FileDone
 
 WEAK = "survival:"
 """How the check names a file with too little of the noise in it."""
+
+NO_PICTURE = "it is not a picture"
+"""The reason of files that nobody wants protected, such as notes and films."""
 
 NAMED = 20
 """Files with problems that are named, of all that are counted."""
 
 TOLD = 0.25
 """Seconds between two writes of progress."""
+
+ENDING = threading.Event()
+"""Set when this process is asked to end, as all are when the computer is shut down."""
 
 
 READING = "reading photos"
@@ -64,6 +74,9 @@ class _Wishes:
         self.wish, self.left_out = "run", set[str]()
 
     def _look(self) -> None:
+        if ENDING.is_set() and self.wish == "run":
+            self.wish = "quit"
+            self.store.change(self.name, wish="quit")
         if time.monotonic() - self.last < TOLD:
             return
         self.last = time.monotonic()
@@ -102,15 +115,18 @@ def protect(store: Store, job: Job) -> None:
     items = prepared.plan.items
     rows = ((item.source.key, str(item.source.path), item.output, item.category) for item in items)
     store.plan_files(job.id, rows)
-    for failure in prepared.plan.failures:
-        store.fail_file(job.id, str(failure.path), failure.reason)
+    keys = {str(item.source.path): item.source.key for item in items}
+    keys |= {str(failure.path): _key(failure.path, source) for failure in prepared.plan.failures}
+    refused = ((keys[str(each.path)], str(each.path), each.reason) for each in prepared.plan.failures)
+    store.fail_files(job.id, ((*row, "other" if row[2] == NO_PICTURE else "failed") for row in refused))
     store.change(job.id, total=len(items), done=0)
     wishes = _Wishes(store, job.id)
     with _files(store, job.id) as ended:
         summary = prepared.run(workers=spec.get("workers"), progress=ended, stop=wishes.stop, skip=wishes.skip)
     result: dict[str, Any] = {
         "protected": summary.protected + summary.kept,
-        "failed": len(summary.failures),
+        "failed": sum(failure.reason != NO_PICTURE for failure in summary.failures),
+        "skipped": summary.not_reached,
         "lossy": summary.lossy,
         "lowest_survival": summary.lowest_survival,
         "seconds": round(summary.seconds, 1),
@@ -121,11 +137,14 @@ def protect(store: Store, job: Job) -> None:
     if summary.stopped:
         raise ValueError(f"{summary.stopped}: what is written is kept; make room and go on")
     if summary.protected + summary.kept:
-        store.change(job.id, note="checking")
-        report = check(source, output)
-        keys = {str(item.source.path): item.source.key for item in items}
+        try:
+            report = check(source, output, progress=_checked(store, job.id, wishes))
+        except _Paused:
+            _stopped(store, job.id)
+            return
+        store.change(job.id, done=len(items) - summary.not_reached, total=len(items))
         failed = {str(failure.path) for failure in summary.failures}
-        left_out = failed | {keys.get(path, path) for path in failed} | store.skipped(job.id)
+        left_out = failed | {keys[path] for path in failed} | store.skipped(job.id)
         problems = [row for row in report.problems if row.source not in left_out]
         weak = [row.output for row in problems if all(WEAK in words for words in row.problems)]
         wrong = [f"{row.output or row.source}: {row.problems[0]}" for row in problems if row.output not in weak]
@@ -137,6 +156,30 @@ def protect(store: Store, job: Job) -> None:
             "wrong_names": wrong[:NAMED],
         }
     store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None)
+
+
+def _key(path: Path, source: Path) -> str:
+    """Return a path below the source as the check names it."""
+    return path.relative_to(source).as_posix() if source in path.parents else path.name
+
+
+class _Paused(Exception):
+    """The person asked to pause."""
+
+
+def _checked(store: Store, name: str, wishes: _Wishes) -> Callable[[CheckProgress], None]:
+    """Return a progress callback of the check, which ends with `_Paused` if that is asked for."""
+    start, last = time.monotonic(), [0.0]
+
+    def told(now: CheckProgress) -> None:
+        if wishes.stop():
+            raise _Paused
+        if time.monotonic() - last[0] >= TOLD:
+            last[0] = time.monotonic()
+            left = (last[0] - start) / now.done * (now.total - now.done)
+            store.change(name, done=now.done, total=now.total, note=text.CHECKING, seconds_left=left)
+
+    return told
 
 
 @contextmanager
@@ -165,10 +208,6 @@ def _files(store: Store, name: str) -> Iterator[Callable[[FileDone], None]]:
         yield done
     finally:
         write()
-
-
-class _Paused(Exception):
-    """The person asked to pause."""
 
 
 def prove(store: Store, job: Job) -> None:
@@ -265,4 +304,5 @@ KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": p
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: ENDING.set())
     work(Path(sys.argv[1]), sys.argv[2])

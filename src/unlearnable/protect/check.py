@@ -87,7 +87,7 @@ def check(
         progress(CheckProgress(done=len(rows), total=total, row=row))
 
     for entry in sorted(entries.values(), key=lambda entry: entry.output):
-        add(_row(entry, output, paths.get(entry.source), noise_for))
+        add(check_one(entry, output, paths.get(entry.source), noise_for))
     for key in missing:
         add(Row(output="", source=key, problems=("it is not protected",)))
     for failure in failures:
@@ -95,7 +95,10 @@ def check(
     return CheckReport(rows=tuple(rows))
 
 
-def _row(entry: ledger.Entry, folder: Path, source: Path | None, noise_for: Mapping[str, np.ndarray] | None) -> Row:
+def check_one(
+    entry: ledger.Entry, folder: Path, source: Path | None, noise_for: Mapping[str, np.ndarray] | None = None
+) -> Row:
+    """Compare one file of the output folder with its entry and with the photo that it was made from, see `check`."""
     problems: list[str] = []
     remarks = list(entry.notes)
     try:

@@ -214,21 +214,26 @@ def _summary(plan: Plan, tally: _Tally, seconds: float) -> Summary:
 
 
 class _Clock:
-    """Seconds left, from the bytes a second of the files that were worked on."""
+    """Seconds left, from the bytes a second of the files that were worked on; the time of kept ones does not count."""
 
     def __init__(self, total: int) -> None:
         self._left = total
         self._worked = 0
-        self._start = time.perf_counter()
+        self._spent = 0.0
+        self._last = time.perf_counter()
 
     def add(self, size: int, worked: bool) -> None:
+        now = time.perf_counter()
         self._left -= size
-        self._worked += size if worked else 0
+        if worked:
+            self._worked += size
+            self._spent += now - self._last
+        self._last = now
 
     def left(self) -> float | None:
         if not self._left:
             return 0.0
-        return self._left * (time.perf_counter() - self._start) / self._worked if self._worked else None
+        return self._left * self._spent / self._worked if self._worked else None
 
 
 class _Interrupt:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from fastapi import Request
 from nicegui import ui
 
 from unlearnable.app import text
@@ -25,9 +26,9 @@ def pages(desk: Desk) -> None:
             home_page(desk)
 
     @ui.page("/new")
-    async def new(source: str = "") -> None:
+    async def new(request: Request, source: str = "") -> None:
         with Frame(desk, text.LOOK_FIRST):
-            await look_page(desk, source)
+            await look_page(desk, source, request.query_params)
 
     @ui.page("/job/{name}")
     def job(name: str) -> None:

@@ -33,6 +33,8 @@ def history_page(desk: Desk) -> None:
     async def ask(job: Job) -> None:
         with ui.dialog() as dialog, ui.card().classes("card"):
             ui.label(text.DELETE_ASK)
+            if desk.manager.uploaded(job):
+                ui.label(text.DELETE_UPLOADS)
             files = ui.checkbox(text.DELETE_FILES, value=False)
             files.set_visibility(job.kind == "protect")
             with ui.row():
@@ -41,9 +43,9 @@ def history_page(desk: Desk) -> None:
         if not await dialog:
             return
         try:
-            if files.value:
-                await aside(_delete_copies, desk, job)
-            desk.manager.delete(job.id)
+            if files.value and not await aside(_delete_copies, desk, job):
+                ui.notify(text.NO_COPIES.format(folder=job.spec["output"]), type="warning")
+            await aside(desk.manager.delete, job.id)
         except (ValueError, OSError) as error:
             ui.notify(sentence(error), type="negative")
         draw()
@@ -51,14 +53,21 @@ def history_page(desk: Desk) -> None:
     draw()
 
 
-def _delete_copies(desk: Desk, job: Job) -> None:
-    """Delete the files that the manifest names, and nothing else."""
+def _delete_copies(desk: Desk, job: Job) -> bool:
+    """Delete the files that the manifest names, and nothing else; False if there is no manifest.
+
+    Raises:
+        ValueError: the job runs, or another one writes there too.
+    """
     folder = desk.places.inside(job.spec["output"])
+    for other in desk.manager.store.jobs():
+        if other.id != job.id and other.kind == "protect" and Path(other.spec["output"]).resolve() == folder:
+            raise ValueError(text.SHARED_OUTPUT.format(folder=folder))
     now = desk.manager.store.job(job.id)
     if now is not None and now.state == "running":
         raise ValueError("it is running: pause it first")
     if not (folder / MANIFEST).is_file():
-        return
+        return False
     with ledger.Ledger(folder):  # nobody else writes there meanwhile
         for name in ledger.read(folder):
             path = (folder / name).resolve()
@@ -70,3 +79,4 @@ def _delete_copies(desk: Desk, job: Job) -> None:
             path.rmdir()
     if not any(folder.iterdir()):
         folder.rmdir()
+    return True

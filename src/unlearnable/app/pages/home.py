@@ -1,5 +1,7 @@
 """Choose a folder, or drop photos."""
 
+import asyncio
+from collections import Counter
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -11,7 +13,11 @@ from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import card, job_line, size, title
+from unlearnable.app.pages.look import free_folder
 from unlearnable.app.paths import OutsideError, safe_name
+
+ACCEPTED = "image/*,.heic,.heif,.avif,.tif,.tiff"
+"""Kinds that can be dropped; some browsers do not know that the named ones are images."""
 
 UPLOAD_FILES, UPLOAD_BYTES, UPLOAD_TOTAL = 500, 100 << 20, 2 << 30
 LIMITS = text.UPLOAD_REFUSED.format(count=UPLOAD_FILES, size=size(UPLOAD_BYTES), total=size(UPLOAD_TOTAL))
@@ -42,23 +48,58 @@ def home_page(desk: Desk) -> None:
 def _drop(desk: Desk) -> None:
     folder: list[Path] = []
     problems: list[str] = []
+    saving, finished = [0], [False]
+
+    def begin() -> None:
+        if finished[0]:
+            finished[0] = False
+            say()
 
     async def keep(event: events.UploadEventArguments) -> None:
-        if not folder:
-            place = desk.folder / "uploads" / datetime.now().strftime("photos-%Y-%m-%d-%H%M%S-%f")
-            place.mkdir(parents=True)
-            folder.append(place)
+        saving[0] += 1
         try:
+            if not folder:
+                place = desk.folder / "uploads" / datetime.now().strftime("photos-%Y-%m-%d-%H%M%S-%f")
+                place.mkdir(parents=True)
+                folder.append(place)
             within_limits(folder[0], event.file.size())
-            await event.file.save(_unused(folder[0] / safe_name(event.file.name)))
+            path = reserved(folder[0] / safe_name(event.file.name))
+            try:
+                await event.file.save(path)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
         except (ValueError, OSError) as error:
             problems.append(sentence(error))
+        finally:
+            saving[0] -= 1
 
-    def finish() -> None:
-        for problem in problems:
-            ui.notify(problem, type="warning")
-        if folder and any(folder[0].iterdir()):
-            ui.navigate.to(f"/new?{urlencode({'source': str(folder[0])})}")
+    def say() -> None:
+        """Show what was left out; it stays until the person goes on."""
+        said.clear()
+        with said:
+            for words, count in Counter(problems).items():
+                ui.label(words if count == 1 else f"{words} ({count} times)").classes("failed").props("role=alert")
+            kept = len(list(folder[0].iterdir())) if folder and finished[0] else 0
+            if kept:
+                ui.button(text.GO_ON.format(count=kept), on_click=go_on).props("unelevated")
+
+    def go_on() -> None:
+        ui.navigate.to(f"/new?{urlencode({'source': str(folder[0])})}")
+
+    def reject(event: events.GenericEventArguments) -> None:
+        for reason, count in Counter(event.args).items():
+            problems.append(text.REJECTED.get(reason, LIMITS).format(count=count))
+        say()
+
+    async def finish() -> None:
+        while saving[0]:
+            await asyncio.sleep(0.05)
+        finished[0] = True
+        if problems:
+            say()
+        elif folder:
+            go_on()
 
     upload = ui.upload(
         multiple=True,
@@ -67,8 +108,8 @@ def _drop(desk: Desk) -> None:
         max_files=UPLOAD_FILES,
         max_file_size=UPLOAD_BYTES,
         max_total_size=UPLOAD_TOTAL,
+        on_begin_upload=begin,
         on_upload=keep,
-        on_rejected=lambda: ui.notify(LIMITS, type="warning"),
     )
     # its own buttons are icons without names
     upload.add_slot(
@@ -79,7 +120,9 @@ def _drop(desk: Desk) -> None:
         <span class="q-ml-md" v-if="props.isUploading">{{{{ props.uploadProgressLabel }}}}</span></div>''',
     )
     upload.on("finish", finish)
-    upload.props("flat bordered accept=image/*").classes("w-full")
+    upload.on("rejected", reject, js_handler="(files) => emit(files.map((each) => each.failedPropValidation))")
+    upload.props(f'flat bordered accept="{ACCEPTED}"').classes("w-full")
+    said = ui.column()
 
 
 def within_limits(folder: Path, size: int) -> None:
@@ -93,12 +136,17 @@ def within_limits(folder: Path, size: int) -> None:
         raise ValueError(LIMITS)
 
 
-def _unused(path: Path) -> Path:
+def reserved(path: Path) -> Path:
+    """Make an empty file of that name, or of the next one that nobody has, and return its path."""
     number, place = 2, path
-    while place.exists():
-        place = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return place
+    while True:
+        try:
+            place.open("xb").close()
+        except FileExistsError:
+            place = path.with_name(f"{path.stem}-{number}{path.suffix}")
+            number += 1
+        else:
+            return place
 
 
 def _pick(desk: Desk) -> None:
@@ -134,6 +182,7 @@ def _pick(desk: Desk) -> None:
     def use() -> None:
         try:
             real = desk.places.inside(typed.value)
+            free_folder(real, desk)
         except OutsideError as error:
             problem.set_text(str(error))
             return

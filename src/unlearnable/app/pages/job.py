@@ -1,7 +1,6 @@
 """A page that follows a job."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from nicegui import ui
 
@@ -21,7 +20,6 @@ class JobPage(ABC):
     def __init__(self, desk: Desk, name: str) -> None:
         self.desk, self.name = desk, name
         self.store = desk.manager.store
-        self.shown: Any = None
 
     @abstractmethod
     def show(self) -> None:
@@ -32,7 +30,8 @@ class JobPage(ABC):
         job = self._job()
         ui.label(str(job.spec["source"])).classes("faint").style("overflow-wrap: anywhere")
         with card():
-            self.status = ui.label().props("role=status")
+            self.status = ui.label()
+            self.told = ui.label().classes("unseen").props("role=status")
             self.bar = ui.html("", sanitize=False).classes("w-full")
             self.note = ui.label().classes("faint note").style("overflow-wrap: anywhere")
             self.problem = ui.label().classes("failed note").props("role=alert")
@@ -67,11 +66,13 @@ class JobPage(ABC):
         job = self.store.job(self.name)
         if job is None:
             return
-        share = 100 * job.done / job.total if job.total else 0
+        share = 100 if job.state == "done" else 100 * job.done / job.total if job.total else 0
         pausing = job.state == "running" and job.wish == "pause"
         state = "pausing" if pausing else text.STATES[job.state]
         left = f", about {spoken(job.seconds_left)} left" if job.seconds_left and job.state == "running" else ""
         self.status.set_text(f"{job.done} of {job.total} {self.unit}, {state}{left}" if job.total else state)
+        # what is read aloud changes every tenth, not with every file
+        self.told.set_text(f"{state}, {share // 10 * 10:.0f} %" if job.total else state)
         self.bar.set_content(
             f'<div class="bar" role="progressbar" aria-label="{text.KINDS[job.kind]}" aria-valuemin="0" '
             f'aria-valuemax="100" aria-valuenow="{share:.0f}"><div style="width:{share:.1f}%"></div></div>'

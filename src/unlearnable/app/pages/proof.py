@@ -25,7 +25,8 @@ class CurvePage(JobPage):
         self.before()
         with card():
             title(text.CURVES, 2)
-            self.chart = ui.echart(options({}, [])).style("height: 320px; width: 100%")
+            # as SVG, so that the page's colours hold for its words too, light and dark
+            self.chart = ui.echart(options({}, []), renderer="svg").classes("curves")
             self.chart.props(f'role=img aria-label="{text.CURVES}"')
         self.result = ui.column().classes("w-full")
         self.done, self.points = False, -1
@@ -80,19 +81,17 @@ def options(curves: dict[tuple[str, int], list[tuple[int, float]]], names: list[
         }
         for (row, _), curve in curves.items()
     ]
-    grey = {"color": "#7a8699"}
     return {
         "animation": False,
         "tooltip": {"trigger": "axis"},
         "legend": {
             "data": [text.ROWS.get(name, name) for name in names],
-            "textStyle": grey,
             "type": "scroll",
             "top": 0,
         },
         "grid": {"left": 44, "right": 16, "top": 40, "bottom": 36},
-        "xAxis": {"type": "value", "name": "epoch", "minInterval": 1, "axisLabel": grey, "nameTextStyle": grey},
-        "yAxis": {"type": "value", "min": 0, "max": 100, "axisLabel": grey},
+        "xAxis": {"type": "value", "name": "epoch", "minInterval": 1},
+        "yAxis": {"type": "value", "min": 0, "max": 100},
         "series": series,
     }
 

@@ -1,7 +1,7 @@
 """The files of a job that protects, and what comes after it."""
 
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,14 @@ class ProtectPage(JobPage):
         self.head()
         self.result = ui.column().classes("w-full")
         self.filter: list[FileState] = []
+        self.rows: dict[tuple[int, str], _Row] = {}
         self.start = 0
         with card():
             title("Files", 2)
-            ui.toggle({0: text.ALL_FILES, 1: text.PROBLEMS, 2: text.TO_DO}, value=0).props(
-                "unelevated no-caps"
-            ).on_value_change(lambda event: self._choose(event.value))
+            self.which = ui.toggle({0: text.ALL_FILES, 1: text.PROBLEMS, 2: text.TO_DO}, value=0)
+            self.which.props("unelevated no-caps").on_value_change(lambda event: self._choose(event.value))
             self.list = ui.column().classes("w-full").style("gap: 0")
+            self.none = ui.label(text.NO_FILES).classes("faint")
             with ui.row():
                 self.back = ui.button(text.PREVIOUS, on_click=lambda: self._turn(-PAGE)).props("flat no-caps")
                 self.more = ui.button(text.MORE, on_click=lambda: self._turn(PAGE)).props("flat no-caps")
@@ -40,66 +41,89 @@ class ProtectPage(JobPage):
         self.follow()
 
     def _choose(self, which: int) -> None:
-        chosen: list[list[FileState]] = [[], ["failed"], ["waiting"]]
-        self.filter, self.start, self.shown = chosen[which], 0, None
+        chosen: list[list[FileState]] = [[], ["failed", "skipped"], ["waiting"]]
+        self.filter, self.start = chosen[which], 0
         self.refresh()
 
     def _turn(self, by: int) -> None:
-        self.start, self.shown = max(0, self.start + by), None
+        self.start = max(0, self.start + by)
         self.refresh()
 
     def update(self, job: Job) -> None:
-        """List the files anew if one of them changed, and the outcome once."""
+        """Change the lines of files that changed, and show the outcome once."""
         files = self.store.files(self.name, states=self.filter, start=self.start, count=PAGE + 1)
         self.back.set_visibility(self.start > 0)
         self.more.set_visibility(len(files) > PAGE)
-        files = files[:PAGE]
-        now = [(file.place, file.state, file.reason) for file in files]
-        if now != self.shown:
-            self.shown = now
-            self.list.clear()
-            with self.list:
-                for file in files:
-                    self._line(file, running=job.state in ("running", "waiting", "paused"))
-                if not files:
-                    ui.label(text.NO_FILES).classes("faint")
+        self._list(files[:PAGE], running=job.state in ("running", "waiting", "paused"))
         if job.state == "done" and not self.done:
             self.done = True
             with self.result:
-                finished(self.desk, job)
+                finished(self.desk, job, lambda: self.which.set_value(1))
         elif job.state != "done" and self.done:
             self.done = False
             self.result.clear()
 
-    def _line(self, file: File, *, running: bool) -> None:
-        with ui.element("div").classes("file"):
-            ui.html(
-                f'<img src="/thumb/{self.name}/{file.place}" alt="" loading="lazy" width="56" height="56">',
-                sanitize=False,
-            )
+    def _list(self, files: list[File], *, running: bool) -> None:
+        """Keep the lines that stay, so that the focus and a click under way stay with them."""
+        now = {(file.place, file.key): file for file in files}
+        for gone in self.rows.keys() - now.keys():
+            self.rows.pop(gone).line.delete()
+        for index, (which, file) in enumerate(now.items()):
+            if which not in self.rows:
+                with self.list:
+                    self.rows[which] = _Row(self, file)
+                self.rows[which].line.move(target_index=index)
+            self.rows[which].change(file, running=running)
+        self.none.set_visibility(not files)
+
+
+class _Row:
+    """The line of one file."""
+
+    def __init__(self, page: ProtectPage, file: File) -> None:
+        self.page, self.file = page, file
+        self.shown: tuple[FileState, str, bool] | None = None
+        self.line = ui.element("div").classes("file")
+        with self.line:
+            picture = f'<img src="/thumb/{page.name}/{file.place}" alt="" loading="lazy" width="56" height="56">'
+            ui.html('<div class="blank"></div>' if file.state == "other" else picture, sanitize=False)
             with ui.column().style("gap: 0; min-width: 0"):
                 ui.label(shown(file.key)).classes("name")
-                if file.reason:
-                    ui.label(file.reason).classes("failed" if file.state == "failed" else "faint")
-            ui.label(text.FILE_STATES[file.state]).classes("failed" if file.state == "failed" else "faint")
-            if running and file.state in ("waiting", "skipped"):
-                words = text.SKIP if file.state == "waiting" else text.UNSKIP
+                self.reason = ui.label().classes("note")
+            self.state = ui.label()
+            self.button = ui.button(on_click=self._turn).props("flat dense no-caps").classes("act")
 
-                def turn(file: File = file) -> None:
-                    self.store.skip(self.name, file.place, skip=file.state == "waiting")
-                    self.refresh()
+    def _turn(self) -> None:
+        self.page.store.skip(self.page.name, self.file.place, skip=self.file.state == "waiting")
+        self.page.refresh()
 
-                button = ui.button(words, on_click=turn).props("flat dense no-caps").classes("act")
-                button.props["aria-label"] = f"{words} {shown(file.key)}"
-            else:
-                ui.element("span")
+    def change(self, file: File, *, running: bool) -> None:
+        """Show what has become of the file."""
+        now = (file.state, file.reason, running)
+        if now == self.shown:
+            return
+        self.file, self.shown = file, now
+        colour = "failed" if file.state == "failed" else "faint"
+        self.reason.set_text(file.reason)
+        self.state.set_text(text.FILE_STATES[file.state])
+        for label in (self.reason, self.state):
+            label.classes(colour, remove="failed faint")
+        words = text.UNSKIP if file.state == "skipped" else text.SKIP
+        self.button.set_text(words)
+        self.button.props["aria-label"] = f"{words} {shown(file.key)}"
+        self.button.set_visibility(running and file.state in ("waiting", "skipped"))
 
 
-def finished(desk: Desk, job: Job) -> None:
-    """Show what came of it, and what to do next."""
+def finished(desk: Desk, job: Job, problems: Callable[[], object]) -> None:
+    """Show what came of it, and what to do next; `problems` lists the files that are not protected."""
     result, output = job.result, Path(job.spec["output"])
     with card():
         title(text.FINISHED.format(protected=result["protected"]), 2)
+        for words, name in ((text.NOT_DONE, "failed"), (text.LEFT_OUT, "skipped")):
+            if result.get(name):
+                ui.label(words.format(count=result[name])).classes("failed")
+        if result.get("failed") or result.get("skipped"):
+            ui.button(text.SHOW_PROBLEMS, on_click=problems).props("outline no-caps")
         if result.get("wrong"):
             ui.label(text.CHECK_FAILED.format(count=result["wrong"])).classes("failed")
             for words in result["wrong_names"]:

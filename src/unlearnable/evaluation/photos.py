@@ -97,7 +97,7 @@ class PhotoProof:
             image_set([versions[column] for versions in kept], test, classes, "test")
             for column in range(1 + len(self.exports))
         ]
-        aside = _helpers(others, classes, sizes) if others else None
+        aside = self._helpers(others, classes, sizes)
         random = random_control(clean, epsilon=self.epsilon, scope="class-wise")
         smooth = smooth_control(clean, epsilon=self.epsilon)
         rows = [
@@ -129,8 +129,8 @@ class PhotoProof:
         ]
         counts = Counter(pair.category for pair in own)
         return Plan(
-            rows=tuple(replace(row, train=_with(row.train, aside)) for row in rows),
-            ceilings=tuple(replace(row, train=_with(row.train, aside)) for row in ceilings),
+            rows=tuple(replace(row, train=_with(row.train, aside.get(row.name))) for row in rows),
+            ceilings=tuple(replace(row, train=_with(row.train, aside.get(row.name))) for row in ceilings),
             test=rest,
             recipe=self.recipe,
             seeds=self.seeds,
@@ -145,6 +145,19 @@ class PhotoProof:
                 "categories_left_out": sorted(left_out),
             },
         )
+
+    def _helpers(self, others: Sequence[Pair], classes: tuple[str, ...], sizes: Parameters) -> dict[str, ImageSet]:
+        """Read other people's photos for each row, treated as the owner's are: only these grey would name the owner."""
+        if not others:
+            return {}
+        versions = load_files([pair.clean for pair in others], sanitise=self.exports, **sizes)
+        keyed = [replace(pair, key=f"with/{pair.key}") for pair in others]
+        plain, *treated = [
+            image_set([each[column] for each in versions], keyed, classes, "helpers")
+            for column in range(1 + len(self.exports))
+        ]
+        rows = ("clean", "random", "smooth", "protected", *self.loaded)
+        return {**dict.fromkeys(rows, plain), **dict(zip(self.exports, treated, strict=True))}
 
     def _drawn(self, own: list[Pair], others: list[Pair]) -> tuple[list[Pair], list[Pair]]:
         total = len(own) + len(others)
@@ -221,12 +234,6 @@ def _sample(pairs: Sequence[Pair], share: float, seed: int) -> list[Pair]:
         for group in _rows_by_category(pairs, seed)
         for pair in group[: max(LEAST_PHOTOS, round(share * len(group)))]
     ]
-
-
-def _helpers(others: Sequence[Pair], classes: tuple[str, ...], sizes: Parameters) -> ImageSet:
-    images = [one[0] for one in load_files([pair.clean for pair in others], **sizes)]
-    keyed = [replace(pair, key=f"with/{pair.key}") for pair in others]
-    return image_set(images, keyed, classes, "helpers")
 
 
 def _with(train: ImageSet, helpers: ImageSet | None) -> ImageSet:

@@ -59,13 +59,15 @@ def test_a_second_run_keeps_everything(tmp_path):
     assert {path: path.stat().st_ino for path in output.rglob("*.*g")} == times
 
 
-def damaged(output):
-    (output / "class0" / "0.jpg").write_bytes(b"changed")
+def torn(output):
+    path = output / "class0" / "0.jpg"
+    path.write_bytes(path.read_bytes()[:900] + bytes(100))
 
 
 CHANGES = {
     "output missing": (lambda root, output: (output / "class0" / "0.jpg").unlink(), {}, 1),
-    "output altered": (lambda root, output: damaged(output), {}, 1),
+    "output empty": (lambda root, output: (output / "class0" / "0.jpg").write_bytes(b""), {}, 1),
+    "output torn": (lambda root, output: torn(output), {}, 1),
     "input changed": (lambda root, output: photos(root, 1, size=(50, 50)), {}, 1),
     "new input": (lambda root, output: Image.new("RGB", (9, 9), "gray").save(root / "class1" / "new.png"), {}, 1),
     "other strength": (lambda root, output: None, {"options": ProtectOptions(epsilon=16)}, 4),
@@ -84,6 +86,22 @@ def test_a_run_redoes_exactly_what_changed(tmp_path, change):
     assert summary.protected == redone
     assert summary.failures == ()
     assert go(root, output, **again).protected == 0
+
+
+@pytest.mark.parametrize("options", [OPTIONS, ProtectOptions(epsilon=16)])
+def test_a_protected_copy_that_was_edited_is_kept(tmp_path, options):
+    root, output = photos(tmp_path / "in"), tmp_path / "out"
+    go(root, output)
+    place = output / "class0" / "0.jpg"
+    Image.open(place).rotate(90).save(place)
+    edited = place.read_bytes()
+    summary = go(root, output, options)
+    assert place.read_bytes() == edited
+    assert [failure.reason for failure in summary.failures] == [
+        "its protected copy was changed since: move 'class0/0.jpg' away"
+    ]
+    place.unlink()
+    assert go(root, output, options).failures == ()
 
 
 def test_strength_scales_the_noise(tmp_path):

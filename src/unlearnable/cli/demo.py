@@ -78,9 +78,7 @@ def _take(output: Path) -> None:
         if target.resolve() != target or (target.exists() and target.read_bytes() != content):
             raise ValueError(f"{target} is not the demo's photo: move it away, or name another --output")
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(
-            f".{name.replace('/', '-')}.partial"
-        )  # a copy that was cut off is none of the photos
+        partial = target.with_name(f".{name.replace('/', '-')}.partial")  # what is cut off is no photo
         partial.write_bytes(content)
         partial.replace(target)
 

@@ -104,6 +104,23 @@ def test_a_protected_copy_that_was_edited_is_kept(tmp_path, options):
     assert go(root, output, options).failures == ()
 
 
+def test_copies_are_not_protected_again(tmp_path):
+    root = photos(tmp_path / "in")
+    go(root, tmp_path / "out")
+    for copies in (tmp_path / "out", tmp_path / "out" / "class0", tmp_path / "out" / "class0" / "0.jpg"):
+        with pytest.raises(ValueError, match="protected already: name the originals"):
+            plan([copies], tmp_path / "twice", OPTIONS)
+    (tmp_path / "out").rename(root / "in.protected")
+    job = plan([root], tmp_path / "twice", OPTIONS)
+    assert len(job.items) == 4
+    assert [(failure.path.name, failure.reason) for failure in job.failures] == [
+        ("in.protected", "it is protected already: such copies are passed over")
+    ]
+    for theirs in ("their own\n", '{"image": "a.png"}\n', "[1]\n", ""):
+        (root / "class0" / MANIFEST).write_text(theirs)
+        assert len(plan([root], tmp_path / "twice", OPTIONS).items) == 4
+
+
 def test_strength_scales_the_noise(tmp_path):
     root = photos(tmp_path / "in")
     for epsilon in (4.0, 8.0, 16.0):

@@ -66,6 +66,15 @@ def claim(target: Path) -> Path:
     return target.parent / f"{TEMPORARY_PREFIX}{short(target)}{CLAIM_SUFFIX}"
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether the folder holds a manifest of this package; others call files so too."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            return json.loads(file.readline())["kind"] in ("run", "file")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def read(folder: Path) -> dict[str, Entry]:
     """The newest entry of each output of this folder's manifest, by output path; a torn last line is ignored.
 

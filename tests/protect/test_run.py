@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import crashing_worker
+from unlearnable.jobs.pairs import read_pairs
 from unlearnable.media import decode
 from unlearnable.protect import MANIFEST, ProtectOptions, check, ledger, plan, pool, protect, run, worker
 
@@ -119,6 +120,27 @@ def test_copies_are_not_protected_again(tmp_path):
     for theirs in ("their own\n", '{"image": "a.png"}\n', "[1]\n", ""):
         (root / "class0" / MANIFEST).write_text(theirs)
         assert len(plan([root], tmp_path / "twice", OPTIONS).items) == 4
+
+
+def test_of_a_photo_in_two_formats_the_newest_copy_counts(tmp_path):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    for wanted, newest in (("keep", "0.jpg"), ("png", "0.png"), ("keep", "0.jpg")):
+        go(root, output, ProtectOptions(output_format=wanted))
+        assert [pair.protected.name for pair in read_pairs([root], output, None)[0]] == [newest]
+        problems = {row.output: row.problems for row in check(root, output).problems}
+        assert set(problems) == {str(path.relative_to(output)) for path in output.glob("*/*") if path.name != newest}
+        assert all(
+            said == (f"outdated: class0/{newest} is a newer copy of the same photo",) for said in problems.values()
+        )
+    lines = len((output / MANIFEST).read_bytes().splitlines())
+    assert go(root, output).kept == 1
+    assert len((output / MANIFEST).read_bytes().splitlines()) == lines + 1, "a run's own line only"
+    (output / "class0" / "0.png").unlink()
+    assert check(root, output).exit_code == 0
+    go(root, output, ProtectOptions(output_format="png"))
+    (output / "class0" / "0.png").unlink()
+    assert check(root, output).exit_code == 1
+    assert [pair.protected.name for pair in read_pairs([root], output, None)[0]] == ["0.jpg"]
 
 
 def test_strength_scales_the_noise(tmp_path):

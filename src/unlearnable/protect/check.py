@@ -1,7 +1,7 @@
 """Read every file of a manifest again and say what is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,10 @@ def check(
     found, failures = find(inputs, avoid=output.resolve())
     paths = {source.key: source.path for source in found}
     missing = sorted(set(paths) - {entry.source for entry in entries.values()})
+    newest = ledger.newest(entries)
+    entries = {  # an outdated copy may well be gone
+        name: entry for name, entry in entries.items() if entry is newest[entry.source] or (output / name).exists()
+    }
     total = len(entries) + len(missing) + len(failures)
     rows: list[Row] = []
 
@@ -87,7 +91,11 @@ def check(
         progress(CheckProgress(done=len(rows), total=total, row=row))
 
     for entry in sorted(entries.values(), key=lambda entry: entry.output):
-        add(_row(entry, output, paths.get(entry.source), noise_for))
+        row = _row(entry, output, paths.get(entry.source), noise_for)
+        newer = newest[entry.source].output
+        if newer != entry.output:
+            row = replace(row, problems=(*row.problems, f"outdated: {newer} is a newer copy of the same photo"))
+        add(row)
     for key in missing:
         add(Row(output="", source=key, problems=("it is not protected",)))
     for failure in failures:

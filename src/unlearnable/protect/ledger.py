@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -76,7 +77,9 @@ def is_ours(folder: Path) -> bool:
 
 
 def read(folder: Path) -> dict[str, Entry]:
-    """The newest entry of each output of this folder's manifest, by output path; a torn last line is ignored.
+    """The newest entry of each output of this folder's manifest, by output path, the newest last.
+
+    A torn last line is ignored.
 
     Raises ValueError if there is no manifest or it is not one of ours.
     """
@@ -93,10 +96,16 @@ def read(folder: Path) -> dict[str, Entry]:
             record = json.loads(line)
             if record.pop("kind") == "file":
                 entry = _entry(record)
+                entries.pop(entry.output, None)
                 entries[entry.output] = entry
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"line {number} of {path} is not a manifest line: restore or remove the file") from error
     return entries
+
+
+def newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The newest of each source's entries, by source; a source has several after a change of the format."""
+    return {entry.source: entry for entry in entries.values()}
 
 
 def _entry(record: dict[str, Any]) -> Entry:

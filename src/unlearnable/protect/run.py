@@ -133,11 +133,12 @@ def protect(
                         origin=item.source.origin,
                     )
 
+            newest = ledger.newest(previous)
             sizes = {item.source.key: item.source.size for item in plan.items}
             clock = _Clock(total=sum(sizes.values()))
             outcomes = pool.run(tasks(), jobs) if jobs > 1 else ((task, work(task)) for task in tasks())
             for task, outcome in outcomes:
-                _record(task, outcome, tally, book)
+                _record(task, outcome, tally, book, newest.get(task.key))
                 clock.add(sizes[task.key], worked=not outcome.kept)
                 progress(
                     Progress(
@@ -173,16 +174,15 @@ def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], j
             )
 
 
-def _record(task: Task, outcome: Outcome, tally: _Tally, book: ledger.Ledger) -> None:
+def _record(task: Task, outcome: Outcome, tally: _Tally, book: ledger.Ledger, newest: ledger.Entry | None) -> None:
     tally.done += 1
     if outcome.entry is None:
         tally.failures.append(Failure(path=task.source, reason=outcome.failure))
         if outcome.disk_full:
             tally.stopped = "the disk is full"
         return
-    if outcome.kept:
-        tally.kept += 1
-    else:
+    tally.kept += outcome.kept
+    if outcome.entry != newest:  # what is kept may have a newer copy in another format, and is the newest from now on
         try:
             book.add(outcome.entry)
         except OSError as error:

@@ -143,6 +143,19 @@ def test_of_a_photo_in_two_formats_the_newest_copy_counts(tmp_path):
     assert [pair.protected.name for pair in read_pairs([root], output, None)[0]] == ["0.jpg"]
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("least", [255, 254])
+def test_an_alpha_channel_that_hides_nothing_may_become_webp(tmp_path, mode, least):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    image = Image.open(root / "class0" / "0.jpg").convert(mode)
+    alpha = Image.new("L", image.size, 255)
+    alpha.putpixel((0, 0), least)
+    image.putalpha(alpha)
+    image.save(root / "class0" / "a.png")
+    assert go(root, output, ProtectOptions(output_format="webp")).failures == ()
+    assert check(root, output).problems == ()
+
+
 def test_strength_scales_the_noise(tmp_path):
     root = photos(tmp_path / "in")
     for epsilon in (4.0, 8.0, 16.0):

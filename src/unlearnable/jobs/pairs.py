@@ -12,8 +12,8 @@ from unlearnable.protect.sources import find
 def read_pairs(sources: Sequence[Path], protected: Path, category: str | None) -> tuple[list[Pair], list[Entry]]:
     """Pair the files of the originals' folders with those of the protected one.
 
-    With a manifest, its newest line of each photo decides; without one (photos protected by another tool) files of the same relative path
-    are pairs and the first sub-folder is the category.
+    With a manifest, its newest line of each photo decides; without one (photos protected by another tool) files of the
+    same relative path are pairs and the first sub-folder is the category.
 
     Raises:
         ValueError: a folder is missing, or there is not one pair.

@@ -158,12 +158,12 @@ def _compare(
         problems.append(f"size: {protected.size}, the original has {original.size}")
         return
     widened = original.mode == "L" and protected.mode == "RGB" and protected.format in ("WEBP", "AVIF")
-    if protected.kind != original.kind and not widened:
+    if (protected.mode, protected.depth) != (original.mode, original.depth) and not widened:
         problems.append(f"mode: {protected.kind}, the original has {original.kind}")
         return
     if protected.metadata.icc != original.metadata.icc:
         problems.append("ICC: the colour profile is not the original's")
-    if original.alpha is not None and not np.array_equal(original.alpha, protected.alpha):  # type: ignore[arg-type]
+    if not media.same_alpha(original, protected):
         problems.append("alpha: the transparency is not the original's")
     pixels = protected.pixels[..., :1] if widened else protected.pixels
     epsilon, pack_epsilon = (float(entry.parameters[name]) for name in ("epsilon", "pack_epsilon"))

@@ -209,13 +209,11 @@ def _verify(
     original: Picture, again: Picture, pattern: media.Pattern, lossless: bool, epsilon: float
 ) -> dict[str, float]:
     """Measure the file as it will be read; raise Refused if it is not what it should be."""
-    pixels, alpha = again.pixels, again.alpha
+    pixels = again.pixels
     if original.mode == "L" and again.mode == "RGB":
         pixels = pixels[..., :1]  # WebP and AVIF with alpha have no grey of their own
-    same_alpha = (original.alpha is None and alpha is None) or (
-        original.alpha is not None and alpha is not None and np.array_equal(original.alpha, alpha)
-    )
-    if pixels.shape != original.pixels.shape or pixels.dtype != original.pixels.dtype or not same_alpha:
+    same_kind = pixels.shape == original.pixels.shape and pixels.dtype == original.pixels.dtype
+    if not same_kind or not media.same_alpha(original, again):
         raise Refused(f"the written {again.format} did not hold it unchanged, so it was removed")
     measured = media.measure(original.pixels, pixels, pattern, original.alpha)
     if lossless and measured.linf > epsilon:

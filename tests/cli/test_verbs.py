@@ -106,6 +106,24 @@ def test_json_lines(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1]["failed"] == 1
 
 
+@pytest.mark.parametrize("options", [["--jobs", "1"], ["--dry-run"]])
+def test_what_the_plan_knows_is_said(photos: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    labels = photos.with_name("labels.csv")
+    labels.write_text("cats/1.png,me\ncats/typo.png,me\n")
+    command = ["protect", str(photos), "-o", str(photos.with_name("out")), "--labels", str(labels), *options]
+    assert run([*command, "--json"]) == 1
+    told = capsys.readouterr()
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert {Path(line["source"]).name for line in lines[:5] if line["state"] == "failed"} == {
+        f"{number}.{'png' if number < 4 else 'jpg'}" for number in (0, 2, 3, 4, 5)
+    }
+    assert all("names no category" in line["reason"] for line in lines[:5])
+    assert lines[5] == {"kind": "warning", "reason": f"{labels} names 'cats/typo.png', which is not there"}
+    assert "'cats/typo.png', which is not there" in told.err
+    assert run(command) == 1
+    assert "'cats/typo.png', which is not there" in capsys.readouterr().err
+
+
 def test_other_runs_of_one_owner_give_a_name_the_same_noise(photos: Path) -> None:
     slots = []
     for name in ("one", "two"):

@@ -1,13 +1,12 @@
 """The verbs, listed without importing them."""
 
-import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Group
-from rich.console import Console
 
 from unlearnable import __version__
 from unlearnable._words import sentence
+from unlearnable.cli._streams import write
 
 OK, SOME_FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
@@ -62,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def say(text: str) -> None:
     """Tell a person, on the error stream."""
-    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(text, markup=False)
+    write("stderr", f"{text}\n")
 
 
 def _refuse(text: str, way_out: str = "") -> int:

@@ -3,7 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -103,8 +104,24 @@ def protect(
     _check(plan, noise_for, codes, jobs)
     check_paths(plan.inputs, plan.output)
     start = time.perf_counter()
-    release = version("unlearnable")
     tally = _Tally(failures=list(plan.failures))
+    with closing(_finished(plan, noise_for, codes, jobs, tally, stop, skip)) as finished:
+        for now in finished:  # what the caller's own code raises is not the output's fault
+            progress(now)
+    return _summary(plan, tally, time.perf_counter() - start)
+
+
+def _finished(
+    plan: Plan,
+    noise_for: Mapping[str, Int8[np.ndarray, "c h w"]],
+    codes: Mapping[str, int],
+    jobs: int,
+    tally: _Tally,
+    stop: Callable[[], bool],
+    skip: Callable[[str], bool],
+) -> Generator[Progress, None, None]:
+    """Do the work, and tell of each file that is finished. Raises ValueError if the output cannot be used."""
+    release = version("unlearnable")
     try:
         plan.output.mkdir(parents=True, exist_ok=True)
         with ledger.Ledger(plan.output) as book, _Interrupt() as interrupt:
@@ -140,20 +157,17 @@ def protect(
             for task, outcome in outcomes:
                 _record(task, outcome, tally, book, newest.get(task.key))
                 clock.add(sizes[task.key], worked=not outcome.kept)
-                progress(
-                    Progress(
-                        done=tally.done,
-                        total=len(plan.items),
-                        seconds_left=clock.left(),
-                        path=task.source,
-                        kept=outcome.kept,
-                        failure=outcome.failure,
-                        warning=outcome.warning,
-                    )
+                yield Progress(
+                    done=tally.done,
+                    total=len(plan.items),
+                    seconds_left=clock.left(),
+                    path=task.source,
+                    kept=outcome.kept,
+                    failure=outcome.failure,
+                    warning=outcome.warning,
                 )
     except OSError as error:
         raise ValueError(f"the output {plan.output} cannot be written: {error.strerror or error}") from error
-    return _summary(plan, tally, time.perf_counter() - start)
 
 
 def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], jobs: int) -> None:

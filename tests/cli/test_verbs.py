@@ -177,11 +177,16 @@ def test_wrong_use_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
-    [(KeyboardInterrupt, 130, "Stopped."), (MemoryError, 2, "not enough memory"), (BrokenPipeError, 0, "")],
+    [
+        (KeyboardInterrupt, 130, "Stopped."),
+        (MemoryError, 2, "not enough memory"),
+        (BrokenPipeError, 0, ""),
+        (ZeroDivisionError("by zero"), 2, "ZeroDivisionError: by zero (UNLEARNABLE_TRACE=1 shows where)"),
+    ],
 )
 def test_what_stops_a_command_is_one_sentence(
     photos: Path,
-    raised: type[BaseException],
+    raised: type[BaseException] | BaseException,
     code: int,
     said: str,
     capsys: pytest.CaptureFixture[str],
@@ -195,6 +200,16 @@ def test_what_stops_a_command_is_one_sentence(
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == (1 if said else 0)
+
+
+def test_a_trace_is_shown_on_request(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*values: object, **options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("unlearnable.cli.check.run", stopped)
+    monkeypatch.setenv("UNLEARNABLE_TRACE", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(["check", str(photos), str(photos), "-q"])
 
 
 def test_too_few_photos_for_a_proof(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -295,6 +295,28 @@ def test_a_torn_line_is_cut_off_and_a_foreign_manifest_is_refused(tmp_path):
         go(root, output)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"parameters": {}},
+        {"parameters": None},
+        {"measured": {"survival": "0.9", "linf": 8, "psnr": 30, "ssim": 1}},
+        {"measured": [1]},
+        {"code": "7"},
+        {"output": 3},
+        {"size": 9},
+        {"surplus": 1},
+    ],
+)
+def test_a_manifest_that_was_edited_wrongly_is_named(tmp_path, edit):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    go(root, output)
+    first, line = (output / MANIFEST).read_text().splitlines()
+    (output / MANIFEST).write_text(f"{first}\n{json.dumps({**json.loads(line), **edit})}\n")
+    with pytest.raises(ValueError, match=rf"line 2 of .*{MANIFEST} is not a manifest line"):
+        check(root, output)
+
+
 def test_a_crashing_decoder_costs_one_file(tmp_path, monkeypatch):
     root, output = photos(tmp_path / "in", 6), tmp_path / "out"
     monkeypatch.setattr(pool, "serve", crashing_worker.serve)

@@ -108,9 +108,23 @@ def newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     return {entry.source: entry for entry in entries.values()}
 
 
+_KINDS: dict[type, tuple[str, ...]] = {
+    str: ("source", "output", "category", "source_blake2", "output_blake2", "noise_blake2", "format", "mode"),
+    int: ("code", "bytes", "orientation"),
+    dict: ("parameters", "measured"),
+}
+
+
 def _entry(record: dict[str, Any]) -> Entry:
+    """Raises TypeError or KeyError for a line that was edited by hand, and wrongly."""
     width, height = record["size"]
-    return Entry(**{**record, "size": (width, height), "notes": tuple(record["notes"])})
+    entry = Entry(**{**record, "size": (width, height), "notes": tuple(record["notes"])})
+    wrong = [name for kind, names in _KINDS.items() for name in names if not isinstance(getattr(entry, name), kind)]
+    numbers = [entry.parameters[name] for name in ("epsilon", "pack_epsilon")] if not wrong else []
+    numbers += [entry.measured[name] for name in ("linf", "psnr", "ssim", "survival")] if not wrong else []
+    if wrong or not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"of the wrong kind: {', '.join(wrong) or 'a number'}")
+    return entry
 
 
 class Ledger:

@@ -1,6 +1,8 @@
+import errno
 import hashlib
 import io
 import json
+import os
 import struct
 import tarfile
 import urllib.request
@@ -175,6 +177,28 @@ def test_an_empty_photo_says_so_and_a_warning_is_not_printed(
         load("folder", path=photos)
     with pytest.raises(ValueError, match=r"\(it is damaged, or of no known kind\)"):
         decode(b"\x00" * 100, size=8)
+
+
+def test_linked_folders_are_followed_once(photos: Path, tmp_path: Path) -> None:
+    (photos / "cats").rename(tmp_path / "elsewhere")
+    (photos / "cats").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "up").symlink_to(photos, target_is_directory=True)
+    (photos / "same").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (photos / "a").symlink_to(photos / "dogs", target_is_directory=True)
+    assert load("folder", path=photos, size=8).keys == ("cats/1.png", "cats/deep/2.jpg", "dogs/3.png", "loose.png")
+
+
+def test_a_folder_that_cannot_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("cats"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ValueError, match="photos/cats cannot be read: Permission denied"):
+        load("folder", path=photos)
 
 
 def test_wrong_folders(tmp_path: Path) -> None:

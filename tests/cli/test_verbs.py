@@ -106,6 +106,24 @@ def test_json_lines(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1]["failed"] == 1
 
 
+@pytest.mark.parametrize("options", [["--jobs", "1"], ["--dry-run"]])
+def test_what_the_plan_knows_is_said(photos: Path, options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    labels = photos.with_name("labels.csv")
+    labels.write_text("cats/1.png,me\ncats/typo.png,me\n")
+    command = ["protect", str(photos), "-o", str(photos.with_name("out")), "--labels", str(labels), *options]
+    assert run([*command, "--json"]) == 1
+    told = capsys.readouterr()
+    lines = [json.loads(line) for line in told.out.splitlines()]
+    assert {Path(line["source"]).name for line in lines[:5] if line["state"] == "failed"} == {
+        f"{number}.{'png' if number < 4 else 'jpg'}" for number in (0, 2, 3, 4, 5)
+    }
+    assert all("names no category" in line["reason"] for line in lines[:5])
+    assert lines[5] == {"kind": "warning", "reason": f"{labels} names 'cats/typo.png', which is not there"}
+    assert "'cats/typo.png', which is not there" in told.err
+    assert run(command) == 1
+    assert "'cats/typo.png', which is not there" in capsys.readouterr().err
+
+
 def test_other_runs_of_one_owner_give_a_name_the_same_noise(photos: Path) -> None:
     slots = []
     for name in ("one", "two"):
@@ -159,11 +177,16 @@ def test_wrong_use_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
-    [(KeyboardInterrupt, 130, "Stopped."), (MemoryError, 2, "not enough memory"), (BrokenPipeError, 0, "")],
+    [
+        (KeyboardInterrupt, 130, "Stopped."),
+        (MemoryError, 2, "not enough memory"),
+        (BrokenPipeError, 0, ""),
+        (ZeroDivisionError("by zero"), 2, "ZeroDivisionError: by zero (UNLEARNABLE_TRACE=1 shows where)"),
+    ],
 )
 def test_what_stops_a_command_is_one_sentence(
     photos: Path,
-    raised: type[BaseException],
+    raised: type[BaseException] | BaseException,
     code: int,
     said: str,
     capsys: pytest.CaptureFixture[str],
@@ -177,6 +200,16 @@ def test_what_stops_a_command_is_one_sentence(
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == (1 if said else 0)
+
+
+def test_a_trace_is_shown_on_request(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*values: object, **options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("unlearnable.cli.check.run", stopped)
+    monkeypatch.setenv("UNLEARNABLE_TRACE", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(["check", str(photos), str(photos), "-q"])
 
 
 def test_too_few_photos_for_a_proof(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,9 @@
+import errno
 import hashlib
 import io
+import json
+import os
+import struct
 import tarfile
 import urllib.request
 from pathlib import Path
@@ -9,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unlearnable import RandomNoise
 from unlearnable.datasets import cifar10, load
 from unlearnable.datasets.cifar10 import CLASSES
+from unlearnable.datasets.decode import decode
 
 
 def test_digits_are_the_ones_of_scikit_learn() -> None:
@@ -141,6 +146,61 @@ def test_a_broken_photo_is_named(photos: Path) -> None:
         load("folder", path=photos)
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (RuntimeError("decoder error"), "decoder error"),
+        (struct.error("unpack requires 2 bytes"), "unpack requires 2 bytes"),
+        (TypeError(), "TypeError"),
+        (Image.DecompressionBombError("too large"), "too large"),
+    ],
+)
+def test_whatever_a_codec_raises_names_the_photo(
+    photos: Path, raised: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(image: Image.Image) -> None:
+        raise raised
+
+    monkeypatch.setattr(ImageOps, "exif_transpose", fail)
+    with pytest.raises(ValueError, match=rf"1\.png is not a readable image \({said}\)"):
+        load("folder", path=photos)
+
+
+def test_an_empty_photo_says_so_and_a_warning_is_not_printed(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)
+    load("folder", path=photos)
+    assert not recwarn.list
+    (photos / "dogs" / "3.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"3\.png is not a readable image \(it is empty\)"):
+        load("folder", path=photos)
+    with pytest.raises(ValueError, match=r"\(it is damaged, or of no known kind\)"):
+        decode(b"\x00" * 100, size=8)
+
+
+def test_linked_folders_are_followed_once(photos: Path, tmp_path: Path) -> None:
+    (photos / "cats").rename(tmp_path / "elsewhere")
+    (photos / "cats").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere" / "up").symlink_to(photos, target_is_directory=True)
+    (photos / "same").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (photos / "a").symlink_to(photos / "dogs", target_is_directory=True)
+    assert load("folder", path=photos, size=8).keys == ("cats/1.png", "cats/deep/2.jpg", "dogs/3.png", "loose.png")
+
+
+def test_a_folder_that_cannot_be_read_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("cats"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ValueError, match="photos/cats cannot be read: Permission denied"):
+        load("folder", path=photos)
+
+
 def test_wrong_folders(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no folder"):
         load("folder", path=tmp_path / "absent")
@@ -195,6 +255,27 @@ def test_images_of_a_parquet_are_named_by_what_they_are(tmp_path: Path) -> None:
         noise.apply(other)
     unlabelled = load("parquet", path=next((tmp_path / "one").iterdir()), label_column=None)
     assert (unlabelled.classes, unlabelled.keys) == (("all",), one.keys)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["{broken", "[]", "3", "null", '{"info": null}', '{"info": {"features": []}}']
+    + [json.dumps({"info": {"features": {"label": each}}}) for each in (None, [], {"names": 3}, {"names": [1, 2]})],
+)
+def test_metadata_that_cannot_be_used_are_none(tmp_path: Path, metadata: str) -> None:
+    table = pa.table({"image": [encoded(1), encoded(2)], "label": [5, 7]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), tmp_path / "a.parquet")
+    data = load("parquet", path=tmp_path / "a.parquet")
+    assert (data.classes, data.labels.tolist()) == (("5", "7"), [0, 1])
+
+
+@pytest.mark.parametrize("label", [2, 2**63])
+def test_a_label_beyond_the_names_is_told(tmp_path: Path, label: int) -> None:
+    table = pa.table({"image": [encoded(1)], "label": pa.array([label], pa.uint64())})
+    named = {"huggingface": json.dumps({"info": {"features": {"label": {"names": ["a", "b"]}}}})}
+    pq.write_table(table.replace_schema_metadata(named), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=f"the label {label}, and the file names 2 classes"):
+        load("parquet", path=tmp_path / "a.parquet")
 
 
 def test_a_file_named_after_the_other_split_is_refused(shared_data: Path) -> None:

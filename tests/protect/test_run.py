@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import crashing_worker
+from unlearnable.jobs.pairs import read_pairs
 from unlearnable.media import decode
 from unlearnable.protect import MANIFEST, ProtectOptions, check, ledger, plan, pool, protect, run, worker
 
@@ -59,13 +60,15 @@ def test_a_second_run_keeps_everything(tmp_path):
     assert {path: path.stat().st_ino for path in output.rglob("*.*g")} == times
 
 
-def damaged(output):
-    (output / "class0" / "0.jpg").write_bytes(b"changed")
+def torn(output):
+    path = output / "class0" / "0.jpg"
+    path.write_bytes(path.read_bytes()[:900] + bytes(100))
 
 
 CHANGES = {
     "output missing": (lambda root, output: (output / "class0" / "0.jpg").unlink(), {}, 1),
-    "output altered": (lambda root, output: damaged(output), {}, 1),
+    "output empty": (lambda root, output: (output / "class0" / "0.jpg").write_bytes(b""), {}, 1),
+    "output torn": (lambda root, output: torn(output), {}, 1),
     "input changed": (lambda root, output: photos(root, 1, size=(50, 50)), {}, 1),
     "new input": (lambda root, output: Image.new("RGB", (9, 9), "gray").save(root / "class1" / "new.png"), {}, 1),
     "other strength": (lambda root, output: None, {"options": ProtectOptions(epsilon=16)}, 4),
@@ -84,6 +87,73 @@ def test_a_run_redoes_exactly_what_changed(tmp_path, change):
     assert summary.protected == redone
     assert summary.failures == ()
     assert go(root, output, **again).protected == 0
+
+
+@pytest.mark.parametrize("options", [OPTIONS, ProtectOptions(epsilon=16)])
+def test_a_protected_copy_that_was_edited_is_kept(tmp_path, options):
+    root, output = photos(tmp_path / "in"), tmp_path / "out"
+    go(root, output)
+    place = output / "class0" / "0.jpg"
+    Image.open(place).rotate(90).save(place)
+    edited = place.read_bytes()
+    summary = go(root, output, options)
+    assert place.read_bytes() == edited
+    assert [failure.reason for failure in summary.failures] == [
+        "its protected copy was changed since: move 'class0/0.jpg' away"
+    ]
+    place.unlink()
+    assert go(root, output, options).failures == ()
+
+
+def test_copies_are_not_protected_again(tmp_path):
+    root = photos(tmp_path / "in")
+    go(root, tmp_path / "out")
+    for copies in (tmp_path / "out", tmp_path / "out" / "class0", tmp_path / "out" / "class0" / "0.jpg"):
+        with pytest.raises(ValueError, match="protected already: name the originals"):
+            plan([copies], tmp_path / "twice", OPTIONS)
+    (tmp_path / "out").rename(root / "in.protected")
+    job = plan([root], tmp_path / "twice", OPTIONS)
+    assert len(job.items) == 4
+    assert [(failure.path.name, failure.reason) for failure in job.failures] == [
+        ("in.protected", "it is protected already: such copies are passed over")
+    ]
+    for theirs in ("their own\n", '{"image": "a.png"}\n', "[1]\n", ""):
+        (root / "class0" / MANIFEST).write_text(theirs)
+        assert len(plan([root], tmp_path / "twice", OPTIONS).items) == 4
+
+
+def test_of_a_photo_in_two_formats_the_newest_copy_counts(tmp_path):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    for wanted, newest in (("keep", "0.jpg"), ("png", "0.png"), ("keep", "0.jpg")):
+        go(root, output, ProtectOptions(output_format=wanted))
+        assert [pair.protected.name for pair in read_pairs([root], output, None)[0]] == [newest]
+        problems = {row.output: row.problems for row in check(root, output).problems}
+        assert set(problems) == {str(path.relative_to(output)) for path in output.glob("*/*") if path.name != newest}
+        assert all(
+            said == (f"outdated: class0/{newest} is a newer copy of the same photo",) for said in problems.values()
+        )
+    lines = len((output / MANIFEST).read_bytes().splitlines())
+    assert go(root, output).kept == 1
+    assert len((output / MANIFEST).read_bytes().splitlines()) == lines + 1, "a run's own line only"
+    (output / "class0" / "0.png").unlink()
+    assert check(root, output).exit_code == 0
+    go(root, output, ProtectOptions(output_format="png"))
+    (output / "class0" / "0.png").unlink()
+    assert check(root, output).exit_code == 1
+    assert [pair.protected.name for pair in read_pairs([root], output, None)[0]] == ["0.jpg"]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("least", [255, 254])
+def test_an_alpha_channel_that_hides_nothing_may_become_webp(tmp_path, mode, least):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    image = Image.open(root / "class0" / "0.jpg").convert(mode)
+    alpha = Image.new("L", image.size, 255)
+    alpha.putpixel((0, 0), least)
+    image.putalpha(alpha)
+    image.save(root / "class0" / "a.png")
+    assert go(root, output, ProtectOptions(output_format="webp")).failures == ()
+    assert check(root, output).problems == ()
 
 
 def test_strength_scales_the_noise(tmp_path):
@@ -223,6 +293,28 @@ def test_a_torn_line_is_cut_off_and_a_foreign_manifest_is_refused(tmp_path):
     (output / MANIFEST).write_text("not json\n")
     with pytest.raises(ValueError, match="line 1"):
         go(root, output)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"parameters": {}},
+        {"parameters": None},
+        {"measured": {"survival": "0.9", "linf": 8, "psnr": 30, "ssim": 1}},
+        {"measured": [1]},
+        {"code": "7"},
+        {"output": 3},
+        {"size": 9},
+        {"surplus": 1},
+    ],
+)
+def test_a_manifest_that_was_edited_wrongly_is_named(tmp_path, edit):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    go(root, output)
+    first, line = (output / MANIFEST).read_text().splitlines()
+    (output / MANIFEST).write_text(f"{first}\n{json.dumps({**json.loads(line), **edit})}\n")
+    with pytest.raises(ValueError, match=rf"line 2 of .*{MANIFEST} is not a manifest line"):
+        check(root, output)
 
 
 def test_a_crashing_decoder_costs_one_file(tmp_path, monkeypatch):

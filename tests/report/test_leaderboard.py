@@ -1,6 +1,7 @@
 """The leaderboard: sorted by the worst case, readable, and in need of nothing else."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -36,6 +37,12 @@ def test_the_lowest_worst_case_comes_first() -> None:
     assert "clean-" not in strong.published_worst.countermeasure
     assert weak.published is None or weak.published.scope == "class-wise"
     assert {"single-seed", "countermeasure-not-run"} <= {flag.name for flag in strong.flags}
+
+
+@pytest.mark.parametrize("write", [leaderboard_markdown, leaderboard_html])
+def test_a_suite_without_records_is_named(write: Callable[..., str]) -> None:
+    with pytest.raises(ValueError, match="'empty' has no records"):
+        write({"x": records(), "empty": []})
 
 
 def test_what_nobody_has_run_is_named_and_without_any_there_is_no_verdict() -> None:

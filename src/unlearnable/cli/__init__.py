@@ -13,6 +13,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch is loaded, and processes started from here inherit it.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from unlearnable.cli._streams import prepare
+
+    prepare()
     from unlearnable.cli._app import run
 
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))

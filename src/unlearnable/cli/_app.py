@@ -1,14 +1,15 @@
 """The verbs, listed without importing them."""
 
-import sys
+import os
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Group
-from rich.console import Console
 
 from unlearnable import __version__
 from unlearnable._words import sentence
+from unlearnable.cli._streams import write
 
+TRACE = "UNLEARNABLE_TRACE"
 OK, SOME_FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
 _MINE, _PACKS = Group("Your photos", sort_key=0), Group("Noise and machine", sort_key=1)
@@ -57,12 +58,16 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(error, BrokenPipeError):
             return OK
         return _refuse(sentence(error))
+    except Exception as error:  # a mistake of this package, or of a file that it was given
+        if os.environ.get(TRACE):
+            raise
+        return _refuse(f"{type(error).__name__}: {sentence(error)}", f"{TRACE}=1 shows where")
     return result if isinstance(result, int) else OK
 
 
 def say(text: str) -> None:
     """Tell a person, on the error stream."""
-    Console(file=sys.stderr, highlight=False, soft_wrap=True).print(text, markup=False)
+    write("stderr", f"{text}\n")
 
 
 def _refuse(text: str, way_out: str = "") -> int:

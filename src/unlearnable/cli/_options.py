@@ -1,13 +1,13 @@
 """Options that several verbs share."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from unlearnable.cli._streams import write
 from unlearnable.jobs.owner import usable_cores
 
 FOLDERS = "The originals, one folder or several, and last the folder with their protected copies."
@@ -20,8 +20,7 @@ Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:N or mps.")]
 
 def emit(record: Mapping[str, Any]) -> None:
     """Write one JSON line to standard output."""
-    sys.stdout.write(json.dumps(record, ensure_ascii=True) + "\n")
-    sys.stdout.flush()
+    write("stdout", json.dumps(record, ensure_ascii=True) + "\n")
 
 
 def parted(folders: list[Path]) -> tuple[list[Path], Path]:

@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 
 from unlearnable._types import Progress, Report, silent
 from unlearnable._words import spoken
+from unlearnable.cli._streams import write
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def progress(label: str, *, quiet: bool = False) -> Iterator[Report]:
     if quiet:
         yield silent
         return
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield _lines(label)
         return
     columns = (
@@ -31,7 +32,7 @@ def progress(label: str, *, quiet: bool = False) -> Iterator[Report]:
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TextColumn("{task.fields[left]}"),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None, left="", note="")
@@ -69,7 +70,7 @@ def _lines(label: str) -> Callable[[Progress], None]:
         if tenth > tenths[0]:
             tenths[0] = tenth
             parts = [f"{label}: {now.done}/{now.total}", left, now.note]
-            sys.stderr.write(", ".join(part for part in parts if part) + "\n")
+            write("stderr", ", ".join(part for part in parts if part) + "\n")
         elif tenth < tenths[0]:
             tenths[0] = tenth
 

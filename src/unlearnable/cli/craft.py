@@ -99,6 +99,6 @@ def cite(
             say(f"{name} is this package's own; cite the package (CITATION.cff)")
     console = Console(highlight=False, soft_wrap=True)
     for entry in dict.fromkeys(each for each in entries.values() if each):
-        console.print(entry, markup=False)
+        console.print(entry, markup=False, emoji=False)
         console.print()
     return OK

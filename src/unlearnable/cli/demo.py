@@ -1,10 +1,9 @@
 """`unlearnable demo`: protect sample photos, prove on scanned digits, one report. Offline."""
 
-import shutil
 import webbrowser
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +30,9 @@ TRIED = ("resize:0.5", "jpeg:75", "jpeg:10")
 
 SHOWN = ("people/astronaut.png", "places/china.jpg", "animals/cat.png")
 OWNER_KEY = b"demo"
+MARKER = ".unlearnable-demo"
+"""An empty file that says whose folder it is: the key is no secret, so nobody's own photos may get into it."""
+
 SIZE, EPSILON, STEPS, BATCH = 24, 24.0, 60, 128
 """The scans are black and white, so δ may be larger than on photos; at 16 px or ε = 8 the first epoch is too good."""
 
@@ -47,6 +49,7 @@ def demo(
         require(module, "demo", "run the demo")
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file: name a folder")
+    _take(output)
     failed = _protect(output, quiet)
     from unlearnable.cli.prove import tell
     from unlearnable.jobs.proving import write_report
@@ -60,6 +63,26 @@ def demo(
     return SOME_FAILED if failed else OK
 
 
+def _take(output: Path) -> None:
+    """Make the folder the demo's and lay the sample photos in it; nothing that is there is written over."""
+    of_earlier_version = all(
+        (output / name).exists() for name in ("report.json", "photos.protected/manifest.jsonl", "trainings")
+    )
+    if not (output / MARKER).exists() and not of_earlier_version and output.is_dir() and any(output.iterdir()):
+        raise ValueError(f"--output {output} holds files that are not the demo's: name an empty or a new folder")
+    output.mkdir(parents=True, exist_ok=True)
+    (output / MARKER).touch()
+    originals = output.resolve() / "photos"
+    for name, (package, path) in PHOTOS.items():
+        target, content = originals / name, (files(package) / path).read_bytes()
+        if target.resolve() != target or (target.exists() and target.read_bytes() != content):
+            raise ValueError(f"{target} is not the demo's photo: move it away, or name another --output")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{name.replace('/', '-')}.partial")  # what is cut off is no photo
+        partial.write_bytes(content)
+        partial.replace(target)
+
+
 def _protect(output: Path, quiet: bool) -> int:
     from unlearnable._types import Progress
     from unlearnable.packs import assign, load_pack, noise_of
@@ -67,11 +90,6 @@ def _protect(output: Path, quiet: bool) -> int:
     from unlearnable.protect import protect as run
 
     originals = output / "photos"
-    for name, (package, path) in PHOTOS.items():
-        target = originals / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with as_file(files(package) / path) as file:
-            shutil.copyfile(file, target)
     pack = load_pack("photos-64")
     options = ProtectOptions(pack=pack.name, pack_hash=pack.noise.checksum(), pack_epsilon=pack.noise.budget.epsilon)
     job = plan([originals], output / "photos.protected", options)

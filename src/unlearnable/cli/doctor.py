@@ -34,10 +34,11 @@ def doctor(
         return OK
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(name, Text(str(value)))
     Console(highlight=False).print(table)
     return OK
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from unlearnable.cli._app import OK, say
 from unlearnable.cli._options import AsJson, Device, Quiet, emit
@@ -38,7 +39,7 @@ def list_packs(*, as_json: AsJson = False) -> int:
                     "epsilon": pack.noise.budget.epsilon,
                 }
             )
-        table.add_row(name, str(pack.slots), str(pack.codes), side, epsilon, pack.source, pack.licence)
+        table.add_row(name, str(pack.slots), str(pack.codes), side, epsilon, Text(pack.source), Text(pack.licence))
     if not as_json:
         Console(highlight=False).print(table)
     return OK
@@ -73,7 +74,7 @@ def show(
         return OK
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        table.add_row(name, Text(str(value)))
     Console(highlight=False).print(table)
     return OK
 

@@ -77,6 +77,10 @@ def protect(
         dry=dry_run,
     )
     job = prepared.plan
+    for failure in job.failures if as_json else ():
+        emit(_failed(failure.path, failure.reason, done=0))
+    for warning in job.warnings if as_json else ():
+        emit({"kind": "warning", "reason": warning})
     if dry_run:
         return _describe(job, as_json)
     with progress("protecting", quiet=quiet or as_json) as report:
@@ -92,21 +96,27 @@ def _describe(job: Plan, as_json: bool) -> int:
         counts = ", ".join(f"{name} ({count})" for name, count in job.categories.items())
         say(f"{len(job.items)} photos, {job.bytes / 1e6:.1f} MB, would be written to {job.output}: {counts}")
     _list([(failure.path, failure.reason) for failure in job.failures], "could not be used", verbose=True)
+    _warn(job, verbose=True)
     return SOME_FAILED if job.failures else OK
 
 
 def _told(report: Report, *, verbose: bool, as_json: bool) -> Callable[[FileDone], None]:
     def tell(done: FileDone) -> None:
-        if as_json:
-            state = "failed" if done.failure else "kept" if done.kept else "protected"
-            reason = done.failure or done.warning
-            emit({"kind": "file", "source": str(done.path), "state": state, "reason": reason, "done": done.done})
+        if as_json and done.failure:
+            emit(_failed(done.path, done.failure, done=done.done))
+        elif as_json:
+            state = "kept" if done.kept else "protected"
+            emit({"kind": "file", "source": str(done.path), "state": state, "reason": done.warning, "done": done.done})
         elif verbose:
             state = f"failed: {done.failure}" if done.failure else "kept" if done.kept else "protected"
             say(f"{done.path}: {state}{', ' + done.warning if done.warning else ''}")
         report(Now(done=done.done, total=done.total, note=done.path.name))
 
     return tell
+
+
+def _failed(path: Path, reason: str, *, done: int) -> dict[str, str | int]:
+    return {"kind": "file", "source": str(path), "state": "failed", "reason": reason, "done": done}
 
 
 def _conclude(job: Plan, done: Summary, *, quiet: bool, verbose: bool, as_json: bool) -> int:
@@ -130,6 +140,7 @@ def _conclude(job: Plan, done: Summary, *, quiet: bool, verbose: bool, as_json: 
     if verbose:
         _list(list(done.notes), "notes", verbose=True)
     _list([(failure.path, failure.reason) for failure in done.failures], "were not protected", verbose=verbose)
+    _warn(job, verbose=verbose)
     if done.stopped:
         say(f"Stopped: {done.stopped}; {done.not_reached} files were not reached. Run the same command to go on.")
     if done.stopped == "it was interrupted":
@@ -152,12 +163,20 @@ def _say_summary(job: Plan, done: Summary) -> None:
 
 
 def _list(problems: list[tuple[Path, str]], what: str, *, verbose: bool) -> None:
-    if not problems:
-        return
-    say(f"{len(problems)} files {what}:")
-    listed = problems if verbose else problems[:SHOWN]
-    for path, reason in listed:
-        name = shown(str(path)).replace("\n", "\\n")
-        say(f"  {name}: {reason}")
-    if len(listed) < len(problems):
-        say(f"  … and {len(problems) - len(listed)} more (--verbose lists all)")
+    if problems:
+        named = [(shown(str(path)).replace("\n", "\\n"), reason) for path, reason in problems]
+        _lines(f"{len(problems)} files {what}:", [f"{name}: {reason}" for name, reason in named], verbose=verbose)
+
+
+def _warn(job: Plan, *, verbose: bool) -> None:
+    if job.warnings:
+        _lines("Look at the labels once more:", [shown(warning) for warning in job.warnings], verbose=verbose)
+
+
+def _lines(heading: str, lines: list[str], *, verbose: bool) -> None:
+    say(heading)
+    listed = lines if verbose else lines[:SHOWN]
+    for line in listed:
+        say(f"  {line}")
+    if len(listed) < len(lines):
+        say(f"  … and {len(lines) - len(listed)} more (--verbose lists all)")

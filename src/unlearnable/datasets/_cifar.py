@@ -81,11 +81,12 @@ class Source:
         keys = tuple(f"{self.name}/{split}/{row:05d}" for row in range(len(pixels)))
         return ImageSet(pixels=pixels, labels=labels, keys=keys, classes=self.classes, name=f"{self.name}-{split}")
 
-    def nowhere(self, split: str, otherwise: str = "") -> FileNotFoundError:
+    def nowhere(self, split: str, in_python: str = "path=…") -> FileNotFoundError:
         """Return what to say when there is no file."""
-        ways = [f"give path=… to a folder with {self.name}-{split}.parquet or {self.archive}"]
-        ways += ["set UNLEARNABLE_DATA to it", *([otherwise] if otherwise else [])]
-        return FileNotFoundError(f"{self.title} ({split}) is not here: {', '.join(ways[:-1])}, or {ways[-1]}")
+        return FileNotFoundError(
+            f"{self.title} ({split}) is not here: set UNLEARNABLE_DATA to a folder with {self.name}-{split}.parquet or "
+            f"{self.archive} (in Python: {in_python})"
+        )
 
 
 def contents(file: Path, names: Sequence[str]) -> list[bytes]:

@@ -43,7 +43,7 @@ def load(
     """
     file = SOURCE.find(path, split)
     if file is None and not download:
-        raise SOURCE.nowhere(split, "pass download=True")
+        raise SOURCE.nowhere(split, "path=… or download=True")
     return SOURCE.read(file or _download(), split, limit)
 
 

@@ -1,5 +1,6 @@
 """From encoded images of any size to pixels of one shape."""
 
+import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +24,22 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
         ValueError: it cannot be decoded; the message is one sentence.
     """
     try:
-        if is_heif(_start(source)) and not readable():
-            raise ValueError(NEEDS_HEIC)
+        pixels = _decoded(source, size)
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:  # Pillow's own words name an object in memory, or the path again
+        what = "it is damaged, or of no known kind" if _start(source) else "it is empty"
+        raise ValueError(f"not a readable image ({what})") from error
+    except Exception as error:  # codecs raise their own types (RuntimeError, TypeError, struct.error, libheif's)
+        raise ValueError(f"not a readable image ({' '.join(str(error).split()) or type(error).__name__})") from error
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _decoded(source: bytes | Path, size: int | None) -> UInt8[np.ndarray, "..."]:
+    if is_heif(_start(source)) and not readable():
+        raise ValueError(NEEDS_HEIC)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a photo that is large, or whose EXIF is odd, is read all the same
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as opened:
             if size is not None:
                 opened.draft("RGB", (size * 2, size * 2))
@@ -41,10 +56,7 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
                 image = upright.convert("L" if grey else "RGB")
             if size is not None and image.size != (size, size):
                 image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
-            pixels = np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not a readable image ({error})") from error
-    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+            return np.asarray(image)
 
 
 def _start(source: bytes | Path) -> bytes:
@@ -66,7 +78,7 @@ def stack(images: Sequence[UInt8[np.ndarray, "c h w"]], names: Sequence[str]) ->
         if image.shape[1:] != shape:
             raise ValueError(
                 f"{name} is {image.shape[2]}x{image.shape[1]} and {names[0]} is {shape[1]}x{shape[0]}; "
-                "give size=… to bring all to one size"
+                "give a size that all are brought to (--size, or size=… in Python)"
             )
     pixels = np.empty((len(images), channels, *shape), dtype=np.uint8)
     for row, image in enumerate(images):

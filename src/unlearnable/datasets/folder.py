@@ -1,7 +1,8 @@
 """Your own photos: one category per sub-folder, from a CSV, or all of one name."""
 
 import csv
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +42,14 @@ def load(
 def list_photos(root: Path, *, labels: Path | None = None, category: str | None = None) -> dict[str, str]:
     """Map each photo's key (its path relative to `root`, with /) to its category, sorted by key.
 
-    Photos at the top level belong to a category named after the folder itself. Hidden files are left out.
+    Photos at the top level belong to a category named after the folder itself. Hidden files are left out. Folders are
+    followed through links, each real folder once.
 
     Raises:
         FileNotFoundError: no such CSV.
-        ValueError: the CSV lacks a column or names no photo that is there.
+        ValueError: a folder cannot be read, the CSV lacks a column or names no photo that is there.
     """
-    found = sorted(
-        file.relative_to(root)
-        for file in root.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not _hidden(file.relative_to(root))
-    )
+    found = sorted(file.relative_to(root) for file in _files(root) if file.suffix.lower() in SUFFIXES)
     if labels is not None:
         table = read_labels(labels)
         return {file.as_posix(): table[file.as_posix()] for file in found if file.as_posix() in table}
@@ -111,5 +109,19 @@ def read_photos(root: Path, named: dict[str, str], *, size: int, classes: Sequen
     )
 
 
-def _hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)
+def _files(root: Path) -> Iterator[Path]:
+    top = root.resolve()
+    seen: set[Path] = set()
+
+    def refuse(error: OSError) -> None:
+        raise ValueError(f"the folder {error.filename} cannot be read: {error.strerror}") from error
+
+    for folder, below, names in os.walk(root, followlinks=True, onerror=refuse):
+        real = Path(folder).resolve()
+        comes_anyway = Path(folder).is_symlink() and real.is_relative_to(top) and real != top
+        if real in seen or comes_anyway:
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (path for name in names if not name.startswith(".") and (path := Path(folder, name)).is_file())

@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -84,12 +83,11 @@ def encoded_images(table: pa.Table, column: str) -> list[bytes]:
 
 def class_names(table: pa.Table, label_column: str) -> tuple[str, ...] | None:
     """Return the class names of the Hugging Face schema metadata, if they are there."""
-    metadata = (table.schema.metadata or {}).get(b"huggingface")
-    if metadata is None:
+    try:
+        names = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"][label_column]["names"]
+    except (ValueError, KeyError, TypeError):  # none, or none that can be used
         return None
-    features: dict[str, Any] = json.loads(metadata).get("info", {}).get("features", {})
-    names: Sequence[str] | None = features.get(label_column, {}).get("names")
-    return tuple(names) if names else None
+    return tuple(names) if isinstance(names, list) and names and all(isinstance(name, str) for name in names) else None
 
 
 def _read(source: Path, columns: list[str]) -> pa.Table:
@@ -109,6 +107,9 @@ def _labels(table: pa.Table, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
         raise ValueError(f"column {column!r}, row {values.index(None)}, has no label")
     names = class_names(table, column)
     if names is not None and all(isinstance(value, int) for value in values):
+        wrong = next((value for value in values if not 0 <= value < len(names)), None)
+        if wrong is not None:
+            raise ValueError(f"column {column!r} holds the label {wrong}, and the file names {len(names)} classes")
         return np.asarray(values, dtype=np.int64), names
     if not all(isinstance(value, int | str) for value in values):
         raise ValueError(f"column {column!r} holds {type(values[0]).__name__} values; labels are numbers or names")

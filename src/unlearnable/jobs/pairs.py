@@ -12,8 +12,8 @@ from unlearnable.protect.sources import find
 def read_pairs(sources: Sequence[Path], protected: Path, category: str | None) -> tuple[list[Pair], list[Entry]]:
     """Pair the files of the originals' folders with those of the protected one.
 
-    With a manifest, its lines decide; without one (photos protected by another tool) files of the same relative path
-    are pairs and the first sub-folder is the category.
+    With a manifest, its newest line of each photo decides; without one (photos protected by another tool) files of the
+    same relative path are pairs and the first sub-folder is the category.
 
     Raises:
         ValueError: a folder is missing, or there is not one pair.
@@ -24,7 +24,8 @@ def read_pairs(sources: Sequence[Path], protected: Path, category: str | None) -
     originals = {found.key: found for found in find(sources, avoid=protected.resolve())[0]}
     entries: list[Entry] = []
     if (protected / MANIFEST).exists():
-        entries = list(ledger.read(protected).values())
+        there = {name: entry for name, entry in ledger.read(protected).items() if (protected / name).is_file()}
+        entries = list(ledger.newest(there).values())
         pairs = [
             Pair(
                 key=entry.source,
@@ -33,7 +34,7 @@ def read_pairs(sources: Sequence[Path], protected: Path, category: str | None) -
                 protected=protected / entry.output,
             )
             for entry in entries
-            if entry.source in originals and (protected / entry.output).is_file()
+            if entry.source in originals
         ]
     else:
         pairs = [

@@ -18,6 +18,7 @@ from unlearnable.media.picture import (
     Refused,
     Target,
     is_grey,
+    same_alpha,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "read_credentials",
     "read_optout",
     "refusal",
+    "same_alpha",
     "ssim",
     "unheld",
     "with_optout",

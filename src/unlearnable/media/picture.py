@@ -98,3 +98,11 @@ def is_grey(pixels: Samples) -> bool:
         if not (np.array_equal(part[..., 0], part[..., 1]) and np.array_equal(part[..., 0], part[..., 2])):
             return False
     return True
+
+
+def same_alpha(original: Picture, written: Picture) -> bool:
+    """Whether the transparency is the original's; WebP leaves a plane out that hides nothing."""
+    if original.alpha is None or written.alpha is None:
+        hides_nothing = original.alpha is None or (written.format == "WEBP" and bool((original.alpha == 255).all()))
+        return written.alpha is None and hides_nothing
+    return np.array_equal(original.alpha, written.alpha)

@@ -1,7 +1,7 @@
 """Read every file of a manifest again and say what is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,10 @@ def check(
     found, failures = find(inputs, avoid=output.resolve())
     paths = {source.key: source.path for source in found}
     missing = sorted(set(paths) - {entry.source for entry in entries.values()})
+    newest = ledger.newest(entries)
+    entries = {  # an outdated copy may well be gone
+        name: entry for name, entry in entries.items() if entry is newest[entry.source] or (output / name).exists()
+    }
     total = len(entries) + len(missing) + len(failures)
     rows: list[Row] = []
 
@@ -87,7 +91,11 @@ def check(
         progress(CheckProgress(done=len(rows), total=total, row=row))
 
     for entry in sorted(entries.values(), key=lambda entry: entry.output):
-        add(check_one(entry, output, paths.get(entry.source), noise_for))
+        row = check_one(entry, output, paths.get(entry.source), noise_for)
+        newer = newest[entry.source].output
+        if newer != entry.output:
+            row = replace(row, problems=(*row.problems, f"outdated: {newer} is a newer copy of the same photo"))
+        add(row)
     for key in missing:
         add(Row(output="", source=key, problems=("it is not protected",)))
     for failure in failures:
@@ -153,12 +161,12 @@ def _compare(
         problems.append(f"size: {protected.size}, the original has {original.size}")
         return
     widened = original.mode == "L" and protected.mode == "RGB" and protected.format in ("WEBP", "AVIF")
-    if protected.kind != original.kind and not widened:
+    if (protected.mode, protected.depth) != (original.mode, original.depth) and not widened:
         problems.append(f"mode: {protected.kind}, the original has {original.kind}")
         return
     if protected.metadata.icc != original.metadata.icc:
         problems.append("ICC: the colour profile is not the original's")
-    if original.alpha is not None and not np.array_equal(original.alpha, protected.alpha):  # type: ignore[arg-type]
+    if not media.same_alpha(original, protected):
         problems.append("alpha: the transparency is not the original's")
     pixels = protected.pixels[..., :1] if widened else protected.pixels
     epsilon, pack_epsilon = (float(entry.parameters[name]) for name in ("epsilon", "pack_epsilon"))

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -66,8 +67,19 @@ def claim(target: Path) -> Path:
     return target.parent / f"{TEMPORARY_PREFIX}{short(target)}{CLAIM_SUFFIX}"
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether the folder holds a manifest of this package; others call files so too."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            return json.loads(file.readline())["kind"] in ("run", "file")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def read(folder: Path) -> dict[str, Entry]:
-    """The newest entry of each output of this folder's manifest, by output path; a torn last line is ignored.
+    """The newest entry of each output of this folder's manifest, by output path, the newest last.
+
+    A torn last line is ignored.
 
     Raises ValueError if there is no manifest or it is not one of ours.
     """
@@ -84,15 +96,35 @@ def read(folder: Path) -> dict[str, Entry]:
             record = json.loads(line)
             if record.pop("kind") == "file":
                 entry = _entry(record)
+                entries.pop(entry.output, None)
                 entries[entry.output] = entry
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"line {number} of {path} is not a manifest line: restore or remove the file") from error
     return entries
 
 
+def newest(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The newest of each source's entries, by source; a source has several after a change of the format."""
+    return {entry.source: entry for entry in entries.values()}
+
+
+_KINDS: dict[type, tuple[str, ...]] = {
+    str: ("source", "output", "category", "source_blake2", "output_blake2", "noise_blake2", "format", "mode"),
+    int: ("code", "bytes", "orientation"),
+    dict: ("parameters", "measured"),
+}
+
+
 def _entry(record: dict[str, Any]) -> Entry:
+    """Raises TypeError or KeyError for a line that was edited by hand, and wrongly."""
     width, height = record["size"]
-    return Entry(**{**record, "size": (width, height), "notes": tuple(record["notes"])})
+    entry = Entry(**{**record, "size": (width, height), "notes": tuple(record["notes"])})
+    wrong = [name for kind, names in _KINDS.items() for name in names if not isinstance(getattr(entry, name), kind)]
+    numbers = [entry.parameters[name] for name in ("epsilon", "pack_epsilon")] if not wrong else []
+    numbers += [entry.measured[name] for name in ("linf", "psnr", "ssim", "survival")] if not wrong else []
+    if wrong or not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"of the wrong kind: {', '.join(wrong) or 'a number'}")
+    return entry
 
 
 class Ledger:

@@ -82,12 +82,14 @@ def plan(inputs: Sequence[Path], output: Path, options: ProtectOptions) -> Plan:
 
 
 def check_paths(inputs: Sequence[Path], output: Path) -> None:
-    """Raise ValueError unless the inputs exist and the output is apart from all of them and free to use."""
+    """Raise ValueError unless the inputs exist unprotected and the output is apart from all and free to use."""
     target = output.resolve()
     for path in inputs:
         if not path.exists():
             raise ValueError(f"there is no file or folder {path}")
         source = path.resolve()
+        if any(ledger.is_ours(folder) for folder in (source, *source.parents) if folder != target):
+            raise ValueError(f"{path} is protected already: name the originals")
         if target == source or source in target.parents or (path.is_dir() and target in source.parents):
             raise ValueError(f"the output {output} overlaps the input {path}: choose a folder beside it")
         if target in source.parents:

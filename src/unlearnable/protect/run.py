@@ -3,7 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -103,8 +104,24 @@ def protect(
     _check(plan, noise_for, codes, jobs)
     check_paths(plan.inputs, plan.output)
     start = time.perf_counter()
-    release = version("unlearnable")
     tally = _Tally(failures=list(plan.failures))
+    with closing(_finished(plan, noise_for, codes, jobs, tally, stop, skip)) as finished:
+        for now in finished:  # what the caller's own code raises is not the output's fault
+            progress(now)
+    return _summary(plan, tally, time.perf_counter() - start)
+
+
+def _finished(
+    plan: Plan,
+    noise_for: Mapping[str, Int8[np.ndarray, "c h w"]],
+    codes: Mapping[str, int],
+    jobs: int,
+    tally: _Tally,
+    stop: Callable[[], bool],
+    skip: Callable[[str], bool],
+) -> Generator[Progress, None, None]:
+    """Do the work, and tell of each file that is finished. Raises ValueError if the output cannot be used."""
+    release = version("unlearnable")
     try:
         plan.output.mkdir(parents=True, exist_ok=True)
         with ledger.Ledger(plan.output) as book, _Interrupt() as interrupt:
@@ -133,26 +150,24 @@ def protect(
                         origin=item.source.origin,
                     )
 
+            newest = ledger.newest(previous)
             sizes = {item.source.key: item.source.size for item in plan.items}
             clock = _Clock(total=sum(sizes.values()))
             outcomes = pool.run(tasks(), jobs) if jobs > 1 else ((task, work(task)) for task in tasks())
             for task, outcome in outcomes:
-                _record(task, outcome, tally, book)
+                _record(task, outcome, tally, book, newest.get(task.key))
                 clock.add(sizes[task.key], worked=not outcome.kept)
-                progress(
-                    Progress(
-                        done=tally.done,
-                        total=len(plan.items),
-                        seconds_left=clock.left(),
-                        path=task.source,
-                        kept=outcome.kept,
-                        failure=outcome.failure,
-                        warning=outcome.warning,
-                    )
+                yield Progress(
+                    done=tally.done,
+                    total=len(plan.items),
+                    seconds_left=clock.left(),
+                    path=task.source,
+                    kept=outcome.kept,
+                    failure=outcome.failure,
+                    warning=outcome.warning,
                 )
     except OSError as error:
         raise ValueError(f"the output {plan.output} cannot be written: {error.strerror or error}") from error
-    return _summary(plan, tally, time.perf_counter() - start)
 
 
 def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], jobs: int) -> None:
@@ -173,16 +188,15 @@ def _check(plan: Plan, noise_for: Mapping[str, Any], codes: Mapping[str, int], j
             )
 
 
-def _record(task: Task, outcome: Outcome, tally: _Tally, book: ledger.Ledger) -> None:
+def _record(task: Task, outcome: Outcome, tally: _Tally, book: ledger.Ledger, newest: ledger.Entry | None) -> None:
     tally.done += 1
     if outcome.entry is None:
         tally.failures.append(Failure(path=task.source, reason=outcome.failure))
         if outcome.disk_full:
             tally.stopped = "the disk is full"
         return
-    if outcome.kept:
-        tally.kept += 1
-    else:
+    tally.kept += outcome.kept
+    if outcome.entry != newest:  # what is kept may have a newer copy in another format, and is the newest from now on
         try:
             book.add(outcome.entry)
         except OSError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearnable.protect.ledger import MANIFEST, digest
+from unlearnable.protect.ledger import MANIFEST, digest, is_ours
 
 QUIETLY_IGNORED = frozenset({MANIFEST, "thumbs.db", "desktop.ini", "__macosx"})
 
@@ -55,7 +55,8 @@ def roots(inputs: Sequence[Path]) -> dict[str, Path]:
 def find(inputs: Sequence[Path], avoid: Path) -> tuple[list[Source], list[Failure]]:
     """Every regular file of the inputs in the order of its key, and what could not be looked at.
 
-    Folders are followed through links, each real folder once; anything inside `avoid` is passed over.
+    Folders are followed through links, each real folder once; anything inside `avoid` is passed over, and so are
+    folders below an input that hold protected copies.
     """
     sources: list[Source] = []
     failures: list[Failure] = []
@@ -98,6 +99,9 @@ def _walk(root: Path, avoid: Path, failures: list[Failure]) -> Iterator[tuple[Pa
         if (status.st_dev, status.st_ino) in seen or folder.resolve() == avoid:
             continue
         seen.add((status.st_dev, status.st_ino))
+        if folders and is_ours(folder):
+            failures.append(Failure(path=folder, reason="it is protected already: such copies are passed over"))
+            continue
         for entry in entries:
             if entry.name.startswith(".") or entry.name.lower() in QUIETLY_IGNORED:
                 continue

@@ -129,8 +129,11 @@ def _work(task: Task) -> Outcome:
         again = media.decode(written)
         measured = _verify(original, again, pattern, lossless, task.options.epsilon)
         _verify_optout(again, task.options)
-        if target.exists() and task.previous is None and not _ours(target, written):
-            raise Refused(f"a file that is not ours is in its place: move {task.output!r} away")
+        if target.exists() and not _ours(target, written, task.previous):
+            what = (
+                "its protected copy was changed since" if task.previous else "a file that is not ours is in its place"
+            )
+            raise Refused(f"{what}: move {task.output!r} away")
         with claim(target).open("a", encoding="ascii") as note:  # should we be killed before the manifest has it
             note.write(f"{digest(written)}\n")
         status = task.source.stat()
@@ -169,15 +172,29 @@ def _of_another_folder(previous: Entry, wanted: Entry) -> bool:
     return bool(known) and previous.origin != wanted.origin and previous.source_blake2 != wanted.source_blake2
 
 
-def _ours(target: Path, written: bytes) -> bool:
-    """Whether a file that the manifest does not know was put there by a run that was killed before it said so."""
+def _ours(target: Path, written: bytes, previous: Entry | None) -> bool:
+    """Whether the file there may go: the manifest knows it, or a killed run or a power failure left it."""
     there = target.read_bytes()
     if there == written:
         return True
+    known = digest(there)
+    if previous is not None and (known == previous.output_blake2 or _torn(there, previous)):
+        return True
     try:
-        return digest(there) in claim(target).read_text(encoding="ascii").split()
+        return known in claim(target).read_text(encoding="ascii").split()
     except (OSError, ValueError):
         return False
+
+
+def _torn(there: bytes, previous: Entry) -> bool:
+    """Whether it is what is left of a file that did not get to the disk."""
+    if len(there) > previous.bytes:
+        return False
+    try:
+        media.decode(there)
+    except Refused:
+        return True
+    return False
 
 
 def _still_good(previous: Entry, wanted: Entry, target: Path) -> bool:
@@ -192,13 +209,11 @@ def _verify(
     original: Picture, again: Picture, pattern: media.Pattern, lossless: bool, epsilon: float
 ) -> dict[str, float]:
     """Measure the file as it will be read; raise Refused if it is not what it should be."""
-    pixels, alpha = again.pixels, again.alpha
+    pixels = again.pixels
     if original.mode == "L" and again.mode == "RGB":
         pixels = pixels[..., :1]  # WebP and AVIF with alpha have no grey of their own
-    same_alpha = (original.alpha is None and alpha is None) or (
-        original.alpha is not None and alpha is not None and np.array_equal(original.alpha, alpha)
-    )
-    if pixels.shape != original.pixels.shape or pixels.dtype != original.pixels.dtype or not same_alpha:
+    same_kind = pixels.shape == original.pixels.shape and pixels.dtype == original.pixels.dtype
+    if not same_kind or not media.same_alpha(original, again):
         raise Refused(f"the written {again.format} did not hold it unchanged, so it was removed")
     measured = media.measure(original.pixels, pixels, pattern, original.alpha)
     if lossless and measured.linf > epsilon:

@@ -134,6 +134,9 @@ Planned = Mapping[str, Sequence[str]]
 
 
 def _boards(suites: Mapping[str, Sequence[Parameters]], planned: Planned) -> list[Board]:
+    for name, records in suites.items():
+        if not records:
+            raise ValueError(f"the suite {name!r} has no records: run it first, or name another")
     return [
         Board(name=name, records=tuple(records), planned=tuple(planned.get(name, ())))
         for name, records in suites.items()

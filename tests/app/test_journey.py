@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +87,7 @@ def app(tmp_path: Path, home: Path) -> Iterator[tuple[subprocess.Popen[str], str
 
 
 def test_choose_look_protect_check_download(
-    browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str
+    browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str | None
 ) -> None:
     visitor = Visitor(browser, app[1], viewport={"width": 1180, "height": 820})
     page = visitor.page
@@ -217,7 +218,9 @@ def _tab_to(page: Any, words: str) -> None:
     raise AssertionError(f"no way to {words!r} with the Tab key")
 
 
-def test_a_small_dark_screen(browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str) -> None:
+def test_a_small_dark_screen(
+    browser: Any, app: tuple[subprocess.Popen[str], str], photos: Path, axe: str | None
+) -> None:
     visitor = Visitor(browser, app[1], viewport={"width": 390, "height": 800}, color_scheme="dark")
     page = visitor.page
     page.get_by_role("button", name="Choose a folder").wait_for()
@@ -262,15 +265,19 @@ def test_photos_are_dropped(browser: Any, app: tuple[subprocess.Popen[str], str]
 
 
 @pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Fetch axe-core from the package registry."""
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str | None:
+    """Fetch axe-core from the package registry; without it all is tested but accessibility."""
     folder = tmp_path_factory.mktemp("axe")
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not here, and the accessibility check needs axe-core: apt-get install -y npm")
-    fetched = subprocess.run([npm, "pack", "axe-core@4.10"], cwd=folder, capture_output=True, text=True, check=False)
-    if fetched.returncode:
-        pytest.skip(f"axe-core could not be fetched for the accessibility check: {fetched.stderr[-200:]}")
+        warnings.warn("npm is not here, so accessibility is not checked: apt-get install -y npm", stacklevel=1)
+        return None
+    pack = [npm, "pack", "axe-core@4.10"]
+    try:
+        subprocess.run(pack, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        warnings.warn(f"axe-core could not be fetched, so accessibility is not checked: {error}", stacklevel=1)
+        return None
     (archive,) = folder.glob("*.tgz")
     with tarfile.open(archive) as package:
         content = package.extractfile("package/axe.min.js")
@@ -278,8 +285,10 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
         return content.read().decode()
 
 
-def accessible(page: Any, axe: str) -> None:
+def accessible(page: Any, axe: str | None) -> None:
     """Fail with what is wrong for people who cannot see well, or have no mouse (WCAG 2.1 A and AA)."""
+    if axe is None:
+        return
     page.evaluate(axe)
     found = page.evaluate(
         """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).then((found) =>
@@ -304,7 +313,7 @@ sys.meta_path.insert(0, Slow())
 """More than a page may take to be built, as torch takes where it is imported for the first time."""
 
 
-def test_the_noise_lab(browser: Any, home: Path, tmp_path: Path, axe: str) -> None:
+def test_the_noise_lab(browser: Any, home: Path, tmp_path: Path, axe: str | None) -> None:
     (tmp_path / "sitecustomize.py").write_text(SLOW_IMPORT)
     process, url = listening(tmp_path / "desk", home, free_port(19300), PYTHONPATH=str(tmp_path))
     visitor = Visitor(browser, url, viewport={"width": 1180, "height": 820})
@@ -395,7 +404,7 @@ def test_real_photos(browser: Any, app: tuple[subprocess.Popen[str], str], home:
 
 
 def test_a_proof_from_the_button_to_the_report(
-    browser: Any, app: tuple[subprocess.Popen[str], str], home: Path, axe: str
+    browser: Any, app: tuple[subprocess.Popen[str], str], home: Path, axe: str | None
 ) -> None:
     folder = home / "People"
     for person in range(2):

@@ -20,6 +20,12 @@ from unlearnable.cli._app import run
 from unlearnable.evaluation.store import claimed
 
 
+def _two_cores() -> None:
+    """Protect with two workers on any machine: with many, a job could be done before it is paused or killed."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+
+
 def listening(data: Path, home: Path, port: int, **environment: str) -> tuple[subprocess.Popen[str], str]:
     """Start the app and wait until it says its address."""
     process = subprocess.Popen(
@@ -28,6 +34,7 @@ def listening(data: Path, home: Path, port: int, **environment: str) -> tuple[su
         stdout=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "HOME": str(home), "OMP_NUM_THREADS": "1", **environment},
+        preexec_fn=_two_cores,
     )
     assert process.stderr is not None
     for line in process.stderr:

@@ -1,6 +1,8 @@
 """Every option of `protect` and `prove` changes what it says it changes."""
 
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,7 +199,53 @@ def test_helpers_are_named_apart_and_need_sub_folders(tmp_path: Path) -> None:
     pairs = read_helpers([others])
     assert {(pair.category, pair.protected) for pair in pairs} == {("with ann", pair.clean) for pair in pairs}
     assert [pair.key for pair in pairs] == ["others/ann/ann-0.jpg", "others/ann/ann-1.jpg"]
-    with pytest.raises(ValueError, match="needs one sub-folder of photos per category"):
+    with pytest.raises(ValueError, match="has no sub-folders of photos"):
         read_helpers([others / "ann"])
     with pytest.raises(ValueError, match="there is no such folder"):
         read_helpers([tmp_path / "gone"])
+
+
+def test_a_proof_of_names_that_are_no_text_has_a_report(trained: Trained, tmp_path: Path) -> None:
+    if sys.platform == "darwin":
+        pytest.skip("this system has no names that are no text")
+    photos = photographs(tmp_path / "mine", {"ann": 10})
+    odd = Path(os.fsdecode(os.fsencode(photos) + b"/b\xff"))
+    for number, file in enumerate(sorted((photos / "ann").glob("*.jpg"))):
+        odd.mkdir(exist_ok=True)
+        (odd / f"{number}.jpg").write_bytes(file.read_bytes())
+    protected(photos, "out")
+    assert run(["prove", str(photos), str(photos.with_name("out")), "-q"]) == 0
+    assert "b\\udcff" in (tmp_path / "out.proof" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", ["mine", "mine/inside", "mine.protected", "mine.protected/proof"])
+def test_a_report_does_not_lie_among_photos(
+    pair: list[str], tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["prove", *pair, "-o", str(tmp_path / place)]) == 2
+    assert "the report would lie among the photos of" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("report*"))
+
+
+def test_what_cannot_be_written_or_used_is_said_before_anything_is_read(
+    trained: Trained,
+    pair: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(proving, "read_pairs", None)
+    (tmp_path / "file.csv").write_text("mine")
+    assert run(["prove", *pair, "-o", str(tmp_path / "file.csv")]) == 2
+    assert run(["prove", *pair, "--device", "abacus"]) == 2
+    said = capsys.readouterr().err
+    assert "file.csv" in said
+    assert "device must be auto" in said
+
+
+def test_the_folder_one_stands_in_has_a_name_too(
+    trained: Trained, pair: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pair[1])
+    assert run(["prove", "../mine", ".", "-q"]) == 0
+    assert Path(pair[1] + ".proof", "report.html").is_file()

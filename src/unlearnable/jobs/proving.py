@@ -1,6 +1,7 @@
 """Prove a protected folder: pair the files, train, write the report."""
 
 import statistics
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -68,11 +69,16 @@ class ProveJob:
                 raise ValueError(f"--{name} must be at least 1; got {value}")
         if self.folder.suffix == ".html":
             raise ValueError(f"--output is the folder for report.html and report.json; got {self.folder}")
+        target = self.folder.resolve()
+        for place in (self.source, *self.more, *self.others, self.protected):
+            if place.resolve() in (target, *target.parents):
+                raise ValueError(f"the report would lie among the photos of {place}: name a folder beside it")
 
     @property
     def folder(self) -> Path:
         """Where the report is written."""
-        return self.output or self.protected.with_name(self.protected.resolve().name + ".proof")
+        # made absolute, since `.` has no name; a link's own place counts
+        return self.output or self.protected.absolute().with_name(self.protected.resolve().name + ".proof")
 
     def check(self) -> None:
         """Look whether a proof can be, before any photo is read.
@@ -87,8 +93,13 @@ class ProveJob:
         """Pair and read the files, and lay out what is trained.
 
         Raises:
-            ValueError: the folders cannot be paired, or have too few photos.
+            ValueError: there is no such device, or the folders cannot be paired, or have too few photos.
+            OSError: the report's folder cannot be written.
         """
+        Runtime.auto(self.device)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.folder):  # before the work: is there a place for what comes of it?
+            pass
         pairs, entries = read_pairs([self.source, *self.more], self.protected, self.category)
         chosen = find_recipe(self.recipe)
         seeds, limit, epochs = self.seeds, self.limit, self.epochs

@@ -53,7 +53,7 @@ def write(path: Path, html: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(html, encoding="utf-8")
+        temporary.write_text(html, encoding="utf-8", errors="backslashreplace")  # a file's name may be no text
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

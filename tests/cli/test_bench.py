@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trial_records import record
+from trial_records import record as recorded
 from unlearnable.cli._app import run
 from unlearnable.exploiters import COUNTERMEASURES, countermeasure
 from unlearnable.training import weights
@@ -120,7 +120,7 @@ def test_pages_take_the_place_of_their_own_kind_only(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     strong = {"poison": {"method": "lsp", "scope": "sample-wise", "epsilon": 6.0}, "crafting": {"cpu_seconds": 3.0}}
-    rows = [record("clean", "none", 90.0), record("strong", "none", 12.0, **strong)]
+    rows = [recorded("clean", "none", 90.0), recorded("strong", "none", 12.0, **strong)]
     monkeypatch.setattr("unlearnable.cli.bench._records", lambda name, results: rows)
     for _ in range(2):
         assert run(["bench", verb, "few.jsonl", "-o", "new/page.md"]) == 0

@@ -543,6 +543,17 @@ def test_check_sees_alpha_survival_and_the_source_side(tmp_path):
     assert "changed since" in said["class1/1.png"]
 
 
+def test_check_names_photos_that_nobody_protected(tmp_path):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    go(root, output)
+    (output / "class0" / "Mine.JPG").write_bytes((root / "class0" / "0.jpg").read_bytes())
+    (output / "notes.txt").write_text("no photo")
+    report = check(root, output)
+    assert [(row.output, row.problems) for row in report.problems] == [
+        ("class0/Mine.JPG", ("no line of the manifest says that it is protected",))
+    ]
+
+
 def test_check_reports_what_compression_did(tmp_path):
     root, output, seen = photos(tmp_path / "in"), tmp_path / "out", []
     go(root, output)

@@ -283,6 +283,19 @@ def test_one_run_at_a_time(tmp_path):
         go(root, output)
 
 
+@pytest.mark.parametrize(("mode", "copied"), [(0o600, 0o600), (0o640, 0o640), (0o777, 0o644), (0o444, 0o644)])
+def test_who_may_not_read_a_photo_may_not_read_its_copy(tmp_path, mode, copied):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    (root / "class0" / "0.jpg").chmod(mode)
+    before = os.umask(0o022)
+    try:
+        go(root, output)
+    finally:
+        os.umask(before)
+    assert (output / "class0" / "0.jpg").stat().st_mode & 0o777 == copied
+    assert (output / MANIFEST).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_torn_line_is_cut_off_and_a_foreign_manifest_is_refused(tmp_path):
     root, output = photos(tmp_path / "in"), tmp_path / "out"
     go(root, output)

@@ -1,5 +1,6 @@
 """DATA on the command line: a dataset's name, a folder, or a Parquet file."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,20 @@ Data = Annotated[
 PerClass = Annotated[int | None, Parameter(help="Use the first so many images of each category.")]
 SIZE = "Side in pixels that a folder's or Parquet file's photos are brought to."
 Size = Annotated[int | None, Parameter(help=SIZE)]
+
+
+def made_room(output: Path) -> None:
+    """Make the folder that something is written to, and try to write there, before hours of work.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{output.parent} cannot be written to: {error.strerror or error}") from error
 
 
 def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from unlearnable.cli._progress import progress
+
 if TYPE_CHECKING:
     from unlearnable.imageset import ImageSet
 
@@ -31,8 +33,8 @@ def made_room(output: Path) -> None:
         raise ValueError(f"{output.parent} cannot be written to: {error.strerror or error}") from error
 
 
-def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
-    """Load what DATA names.
+def loaded(data: str, per_class: int | None, size: int | None, *, quiet: bool) -> "ImageSet":
+    """Load what DATA names, with progress where that takes a while.
 
     Raises:
         ValueError: there is no such thing, or the options do not fit it.
@@ -50,7 +52,8 @@ def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
             raise ValueError(f"--size is for folders and Parquet files; {data} has its own")
         images = load(data, **options)
     elif path.exists():
-        images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, **options)
+        with progress("reading", quiet=quiet) as report:
+            images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, report=report, **options)
     else:
         known = [name for name in DATASETS if name not in ("folder", "parquet")]
         raise ValueError(f"there is no dataset, folder or file {data!r}; datasets: {', '.join(known)}")

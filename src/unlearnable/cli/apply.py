@@ -41,7 +41,7 @@ def apply(
     started = time.monotonic()
     perturbation = load_perturbation(noise)
     made_room(output)
-    images = loaded(data, per_class, size)
+    images = loaded(data, per_class, size, quiet=quiet)
     with progress("applying", quiet=quiet) as report:
         write(perturbation.apply(images), output, report)
     if not quiet:

@@ -72,7 +72,7 @@ def _craft(
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
     made_room(output)  # before the search: its state is kept there
-    images = loaded(data, per_class, size)
+    images = loaded(data, per_class, size, quiet=quiet)
     kept = output.with_name(f".{output.name}.partial")
     runtime = replace(Runtime.auto(device), checkpoint=kept)
     if kept.exists() and not quiet:

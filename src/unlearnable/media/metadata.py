@@ -96,7 +96,10 @@ def hides_picture(value: object) -> bool:
 
 
 def clean_xmp(xmp: bytes) -> tuple[bytes | None, tuple[str, ...]]:
-    """XMP without thumbnails and pointers to what is not kept, and with an upright orientation; dropped whole if a picture may remain in it."""
+    """XMP without thumbnails and pointers to what is not kept, and with an upright orientation.
+
+    Dropped whole if a picture may remain in it.
+    """
     lighter = _XMP_POINTERS.sub(b"", _THUMBNAILS.sub(b"", xmp))
     if _LONG_BASE64.search(lighter):
         return None, ("its XMP was left out because it may hold a picture",)

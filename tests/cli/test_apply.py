@@ -58,6 +58,7 @@ def test_it_imports_no_torch(tmp_path: Path, noise: Path) -> None:
             "for images of 1x8x8, these are 1x12x12",
         ),
         (["NOISE", "digits", "-o", "NOISE"], "is there already: name another"),
+        (["NOISE", ".", "-o", "out"], "the output out overlaps the input .: choose a place beside it"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from trial_records import record as recorded
 from unlearnable.cli._app import run
 from unlearnable.exploiters import COUNTERMEASURES, countermeasure
 from unlearnable.training import weights
@@ -112,6 +113,26 @@ def test_wrong_use_is_one_sentence(
     said = capsys.readouterr().err
     assert message in " ".join(said.split())
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("verb", ["leaderboard", "choose"])
+def test_pages_take_the_place_of_their_own_kind_only(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    strong = {"poison": {"method": "lsp", "scope": "sample-wise", "epsilon": 6.0}, "crafting": {"cpu_seconds": 3.0}}
+    rows = [recorded("clean", "none", 90.0), recorded("strong", "none", 12.0, **strong)]
+    monkeypatch.setattr("unlearnable.cli.bench._records", lambda name, results: rows)
+    for _ in range(2):
+        assert run(["bench", verb, "few.jsonl", "-o", "new/page.md"]) == 0
+    assert not list((here / "new").glob(".*"))
+    capsys.readouterr()
+    for name in ["diary.md", *(["board.html"] if verb == "leaderboard" else [])]:
+        (here / name).write_text("dear diary")
+        assert run(["bench", verb, "few.jsonl", "-o", str(Path(name).with_suffix(".md"))]) == 2
+        assert f"{name} was not written by `unlearnable bench`" in capsys.readouterr().err
+        assert (here / name).read_text() == "dear diary"
+    assert run(["bench", verb, "few.jsonl", "-o", "page.html"]) == 2
+    assert "--output must end in .md" in capsys.readouterr().err
 
 
 def test_a_suite_in_a_file_has_poisons_of_its_own_in_other_processes(here: Path) -> None:

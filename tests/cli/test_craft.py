@@ -1,5 +1,6 @@
 """`unlearnable craft` and `cite`: every method of the registry by its name, nothing imported before it is needed."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,27 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path, capsys: pytest.
     assert run(["craft", "lsp", "digits", "-o", str(file)]) == 2
     assert "there already" in capsys.readouterr().err
     assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["craft", "lsp", "digits"], ["pack", "build", "photos"], ["apply", "noise.safetensors", "digits"]],
+)
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(**options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    def reached(*arguments: object, **options: object) -> None:
+        raise AssertionError("the data were read first")
+
+    monkeypatch.chdir(tmp_path)
+    assert run(["craft", "lsp", "digits", "--per-class", "2", "-o", "noise.safetensors", "-q"]) == 0
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    monkeypatch.setattr("unlearnable.datasets.load", reached)
+    assert run([*command, "-o", "there/x.safetensors"]) == 2
+    assert "there cannot be written to: Permission denied" in capsys.readouterr().err
 
 
 def test_cite_prints_bibtex_once_per_paper(capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,6 +124,14 @@ def test_what_the_plan_knows_is_said(photos: Path, options: list[str], capsys: p
     assert "'cats/typo.png', which is not there" in capsys.readouterr().err
 
 
+def test_home_is_found_behind_an_equals_sign(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photos.parent)
+    monkeypatch.setenv("HOME", str(photos.with_name("home")))
+    assert run(["protect", str(photos), "--output=~/out", "--jobs", "1", "-q"]) == 0
+    assert (photos.with_name("home") / "out" / "manifest.jsonl").is_file()
+    assert not Path("~").exists()
+
+
 def test_other_runs_of_one_owner_give_a_name_the_same_noise(photos: Path) -> None:
     slots = []
     for name in ("one", "two"):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,17 @@ def test_stopped_in_the_middle_nothing_is_left_and_nothing_is_overwritten(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == [name]
     with pytest.raises(ValueError, match="is there already: name another"):
         write(images(), tmp_path / name)
+
+
+def test_names_that_are_not_utf8_are_written_as_text(tmp_path: Path) -> None:
+    odd = b"caf\xe9".decode("utf-8", "surrogateescape")
+    data = replace(images(classes=("cat", odd)), keys=("1", "2", f"{odd}/3", "4", "5"))
+    write(data, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["caf%E9", "cat", "metadata.csv"]
+    assert "caf%E9/000002.png,caf%E9,caf%E9/3" in (tmp_path / "out" / "metadata.csv").read_text()
+    write(data, tmp_path / "out.parquet")
+    assert load("parquet", path=tmp_path / "out.parquet").classes == ("cat", "caf%E9")
+    assert pq.read_table(tmp_path / "out.parquet").column("key")[2].as_py() == "caf%E9/3"
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".hidden", ""])

@@ -402,6 +402,56 @@ def test_formats_that_cannot_hold_a_picture_say_so(rng, mode, target, word):
         encode(decode(data), target)
 
 
+FILM = b"\x00\x00\x00\x18ftypmp42" + bytes(50) + b"\xff\xd9" + bytes(50)
+LEFT_OUT = {
+    "a film": (lambda photo: photo + FILM, "the film of a motion photo was left out"),
+    "data behind": (lambda photo: photo + b"SEFT\x01", "data behind the picture were left out"),
+    "padding": (lambda photo: photo + bytes(64), ""),
+    "a second comment": (lambda photo: with_segments(photo, (0xFE, b"one"), (0xFE, b"two")), "a JPEG comment was"),
+    "a long comment": (lambda photo: with_segments(photo, (0xFE, b"x" * 2049)), "a JPEG comment was left out"),
+    "a comment": (lambda photo: with_segments(photo, (0xFE, b"x" * 2048)), ""),
+    "extended XMP": (
+        lambda photo: with_segments(photo, (0xE1, b"http://ns.adobe.com/xmp/extension/\x00" + bytes(90))),
+        "its extended XMP was left out",
+    ),
+    "long IPTC": (
+        lambda photo: with_segments(
+            photo, (0xED, b"Photoshop 3.0\x008BIM\x04\x04\x00\x00" + struct.pack(">I", 20_000) + bytes(20_000))
+        ),
+        "its IPTC was left out because it may hold a picture",
+    ),
+}
+
+
+def with_segments(photo, *segments):
+    parts = [bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body for marker, body in segments]
+    return photo[:2] + b"".join(parts) + photo[2:]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_what_is_left_out_of_a_jpeg_is_said_once(rng, what, progressive):
+    act, said = LEFT_OUT[what]
+    plain = saved(scene(rng), "JPEG", progressive=progressive, restart_marker_rows=1)
+    notes = decode(act(plain)).notes
+    assert len(notes) == (1 if said else 0)
+    assert all(note.startswith(said) for note in notes)
+    assert decode(plain).notes == ()
+
+
+def test_xmp_does_not_point_to_what_is_gone(rng):
+    kept = b'<x xmpRights:Owner="me"><a:b>c</a:b></x>'
+    gone = [
+        b" GCamera:MicroVideo='1' GCamera:MicroVideoOffset=\"4096\"",
+        b' GCamera:MotionPhoto="1"',
+        b' xmpNote:HasExtendedXMP="0123"',
+    ]
+    xmp = kept.replace(b'"me"', b'"me"' + b"".join(gone)).replace(
+        b"</x>", b"<GCamera:MicroVideo>1</GCamera:MicroVideo></x>"
+    )
+    assert decode(saved(scene(rng), "JPEG", xmp=xmp)).metadata.xmp == kept
+
+
 def test_iptc_of_a_tiff_is_kept_and_what_a_format_cannot_hold_is_said(rng, noise):
     iptc = b"\x1c\x02\x78\x00\x05owner"
     original = decode(saved(scene(rng), "TIFF", tiffinfo={33723: iptc}))

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from unlearnable.budget import Budget
 from unlearnable.packs import PackError, bundled, load_pack, noise_of, save_pack
-from unlearnable.perturbation import Additive
+from unlearnable.perturbation import Additive, _stored
 
 
 def noise(scope: str = "class-wise", channels: int = 3) -> Additive:
@@ -58,6 +59,16 @@ def test_every_code_has_noise_of_its_own_that_its_mirror_image_is_not(tmp_path: 
     assert len(seen) == 2 * pack.codes
     for code, each in enumerate(every):
         assert np.abs(each).max() == np.abs(noise().bank[code % 4]).max()
+
+
+def test_a_pack_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    save_pack(tmp_path / "mine.safetensors", noise(), source="", licence="")
+    monkeypatch.setattr(_stored, "safe_open", denied)
+    with pytest.raises(PackError, match=r"mine\.safetensors cannot be read: Permission denied"):
+        load_pack(tmp_path / "mine.safetensors")
 
 
 def test_what_is_not_a_pack_is_refused_in_one_sentence(tmp_path: Path) -> None:

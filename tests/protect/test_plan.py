@@ -1,5 +1,6 @@
 """Plans: which files, where to, in which category, and every refusal before anything is written."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -161,6 +162,19 @@ def test_foreign_outputs_and_missing_inputs_are_refused(tmp_path):
         plan([tmp_path / "letters"], tmp_path / "out", options)
     with pytest.raises(ValueError, match="at least one"):
         plan([], tmp_path / "out", options)
+
+
+def test_where_there_are_no_photos_it_is_said_what_was_in_the_way(tmp_path, monkeypatch):
+    def denied(folder):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("dear reader")
+    with pytest.raises(ValueError, match=r"no photos found in .*in \(.*a\.txt: it is not a picture\)"):
+        plan([tmp_path / "in"], tmp_path / "out", ProtectOptions())
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(ValueError, match="the folder cannot be read: Permission denied"):
+        plan([tmp_path / "in"], tmp_path / "out", ProtectOptions())
 
 
 @pytest.mark.parametrize(

@@ -283,6 +283,19 @@ def test_one_run_at_a_time(tmp_path):
         go(root, output)
 
 
+@pytest.mark.parametrize(("mode", "copied"), [(0o600, 0o600), (0o640, 0o640), (0o777, 0o644), (0o444, 0o644)])
+def test_who_may_not_read_a_photo_may_not_read_its_copy(tmp_path, mode, copied):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    (root / "class0" / "0.jpg").chmod(mode)
+    before = os.umask(0o022)
+    try:
+        go(root, output)
+    finally:
+        os.umask(before)
+    assert (output / "class0" / "0.jpg").stat().st_mode & 0o777 == copied
+    assert (output / MANIFEST).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_torn_line_is_cut_off_and_a_foreign_manifest_is_refused(tmp_path):
     root, output = photos(tmp_path / "in"), tmp_path / "out"
     go(root, output)
@@ -541,6 +554,17 @@ def test_check_sees_alpha_survival_and_the_source_side(tmp_path):
     assert "not protected" in said["class1/late.png"]
     assert "not among the sources" in said["class0/0.jpg"]
     assert "changed since" in said["class1/1.png"]
+
+
+def test_check_names_photos_that_nobody_protected(tmp_path):
+    root, output = photos(tmp_path / "in", 1), tmp_path / "out"
+    go(root, output)
+    (output / "class0" / "Mine.JPG").write_bytes((root / "class0" / "0.jpg").read_bytes())
+    (output / "notes.txt").write_text("no photo")
+    report = check(root, output)
+    assert [(row.output, row.problems) for row in report.problems] == [
+        ("class0/Mine.JPG", ("no line of the manifest says that it is protected",))
+    ]
 
 
 def test_check_reports_what_compression_did(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from cyclopts import App, CycloptsError, Group
 
@@ -48,7 +49,9 @@ app.command("unlearnable.cli.doctor:doctor", name="doctor", group=_PACKS, help="
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; problems are one sentence on the error stream."""
     try:
-        result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        result = app(
+            [_at_home(word) for word in arguments], exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except CycloptsError as error:
         return _refuse(" ".join(str(error).split()), "run `unlearnable --help` for the options")
     except KeyboardInterrupt:
@@ -63,6 +66,12 @@ def run(arguments: Sequence[str]) -> int:
             raise
         return _refuse(f"{type(error).__name__}: {sentence(error)}", f"{TRACE}=1 shows where")
     return result if isinstance(result, int) else OK
+
+
+def _at_home(word: str) -> str:
+    """Read `--output=~/x` as shells read `--output ~/x`: most leave a ~ inside a word alone."""
+    name, _, value = word.partition("=")
+    return f"{name}={Path(value).expanduser()}" if name.startswith("-") and f"{value}/".startswith("~/") else word
 
 
 def say(text: str) -> None:

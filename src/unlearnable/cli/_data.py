@@ -1,9 +1,12 @@
 """DATA on the command line: a dataset's name, a folder, or a Parquet file."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+from unlearnable.cli._progress import progress
 
 if TYPE_CHECKING:
     from unlearnable.imageset import ImageSet
@@ -16,8 +19,22 @@ SIZE = "Side in pixels that a folder's or Parquet file's photos are brought to."
 Size = Annotated[int | None, Parameter(help=SIZE)]
 
 
-def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
-    """Load what DATA names.
+def made_room(output: Path) -> None:
+    """Make the folder that something is written to, and try to write there, before hours of work.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"{output.parent} cannot be written to: {error.strerror or error}") from error
+
+
+def loaded(data: str, per_class: int | None, size: int | None, *, quiet: bool) -> "ImageSet":
+    """Load what DATA names, with progress where that takes a while.
 
     Raises:
         ValueError: there is no such thing, or the options do not fit it.
@@ -35,7 +52,8 @@ def loaded(data: str, per_class: int | None, size: int | None) -> "ImageSet":
             raise ValueError(f"--size is for folders and Parquet files; {data} has its own")
         images = load(data, **options)
     elif path.exists():
-        images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, **options)
+        with progress("reading", quiet=quiet) as report:
+            images = load("parquet" if path.suffix == ".parquet" else "folder", path=path, report=report, **options)
     else:
         known = [name for name in DATASETS if name not in ("folder", "parquet")]
         raise ValueError(f"there is no dataset, folder or file {data!r}; datasets: {', '.join(known)}")

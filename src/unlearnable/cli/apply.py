@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
-from unlearnable.cli._data import Data, PerClass, Size, loaded
+from unlearnable.cli._data import Data, PerClass, Size, loaded, made_room
 from unlearnable.cli._options import Quiet
 from unlearnable.cli._progress import progress
 
@@ -36,9 +36,12 @@ def apply(
 
     if output.exists():  # before the work
         raise ValueError(f"{output} is there already: name another")
+    if Path(data).is_dir() and output.resolve().is_relative_to(Path(data).resolve()):
+        raise ValueError(f"the output {output} overlaps the input {data}: choose a place beside it")
     started = time.monotonic()
     perturbation = load_perturbation(noise)
-    images = loaded(data, per_class, size)
+    made_room(output)
+    images = loaded(data, per_class, size, quiet=quiet)
     with progress("applying", quiet=quiet) as report:
         write(perturbation.apply(images), output, report)
     if not quiet:

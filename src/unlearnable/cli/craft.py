@@ -10,7 +10,7 @@ from rich.console import Console
 
 from unlearnable._words import spoken
 from unlearnable.cli._app import OK, say
-from unlearnable.cli._data import SIZE, Data, PerClass, Size, loaded
+from unlearnable.cli._data import SIZE, Data, PerClass, Size, loaded, made_room
 from unlearnable.cli._options import Device, Quiet
 from unlearnable.cli._progress import progress
 from unlearnable.poisons import POISONS
@@ -71,8 +71,8 @@ def _craft(
         raise ValueError(f"--output must end in {SUFFIX}; got {output.name!r}")
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
-    output.parent.mkdir(parents=True, exist_ok=True)  # before the search: its state is kept there
-    images = loaded(data, per_class, size)
+    made_room(output)  # before the search: its state is kept there
+    images = loaded(data, per_class, size, quiet=quiet)
     kept = output.with_name(f".{output.name}.partial")
     runtime = replace(Runtime.auto(device), checkpoint=kept)
     if kept.exists() and not quiet:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unlearnable.cli._app import OK, say
+from unlearnable.cli._data import made_room
 from unlearnable.cli._options import AsJson, Device, Quiet, emit
 from unlearnable.cli._progress import progress
 
@@ -109,7 +110,7 @@ def build(
         raise ValueError(f"--output must end in .safetensors; got {output.name!r}")
     if output.exists():
         raise ValueError(f"{output} is there already: name another file")
-    output.parent.mkdir(parents=True, exist_ok=True)  # before the search: its state is kept there
+    made_room(output)  # before the search: its state is kept there
     kept = [output.with_name(f".{output.name}.{part}.partial") for part in ("first", "without-colour")]
     if any(each.exists() for each in kept) and not quiet:
         say("Going on with the search that was stopped, if it was the same one.")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,8 +67,9 @@ def _removed(path: Path) -> None:
 
 
 def _folder(images: ImageSet, folder: Path, report: Report) -> None:
+    classes = [_text(name) for name in images.classes]
     for label in np.unique(images.labels):  # a folder without images is an error to ImageFolder
-        name = images.classes[label]
+        name = classes[label]
         if name in ("", ".", "..") or name.startswith(".") or "/" in name or "\\" in name:
             raise ValueError(f"the class {name!r} cannot name a folder: write a .parquet file instead")
         (folder / name).mkdir(parents=True)
@@ -75,9 +77,9 @@ def _folder(images: ImageSet, folder: Path, report: Report) -> None:
         index = csv.writer(file)
         index.writerow(["file_name", "label", "key"])
         for row, (pixels, label, key) in enumerate(zip(images.pixels, images.labels, images.keys, strict=True)):
-            name = f"{images.classes[label]}/{row:06d}.png"
+            name = f"{classes[label]}/{row:06d}.png"
             (folder / name).write_bytes(_png(pixels))
-            index.writerow([name, images.classes[label], key])
+            index.writerow([name, classes[label], _text(key)])
             if (row + 1) % AT_ONCE == 0 or row + 1 == len(images):
                 report(Progress(done=row + 1, total=len(images), note="writing"))
 
@@ -85,7 +87,7 @@ def _folder(images: ImageSet, folder: Path, report: Report) -> None:
 def _parquet(images: ImageSet, file: Path, report: Report) -> None:
     features = {
         "image": {"_type": "Image"},
-        "label": {"_type": "ClassLabel", "names": list(images.classes)},
+        "label": {"_type": "ClassLabel", "names": [_text(name) for name in images.classes]},
         "key": {"_type": "Value", "dtype": "string"},
     }
     schema = pa.schema(
@@ -102,9 +104,16 @@ def _parquet(images: ImageSet, file: Path, report: Report) -> None:
             rows = slice(first, first + AT_ONCE)
             encoded = [{"bytes": _png(pixels), "path": None} for pixels in images.pixels[rows]]
             writer.write_batch(
-                pa.record_batch([encoded, images.labels[rows].tolist(), list(images.keys[rows])], schema=schema)
+                pa.record_batch(
+                    [encoded, images.labels[rows].tolist(), [_text(key) for key in images.keys[rows]]], schema=schema
+                )
             )
             report(Progress(done=first + len(encoded), total=len(images), note="writing"))
+
+
+def _text(name: str) -> str:
+    """Return a name with the bytes that are no UTF-8, as old discs have them, in hexadecimal: Parquet and CSV are text."""
+    return re.sub("[\ud800-\udfff]", lambda byte: f"%{ord(byte[0]) & 0xFF:02X}", name)
 
 
 def _png(pixels: np.ndarray) -> bytes:

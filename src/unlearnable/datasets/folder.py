@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unlearnable._types import Progress, Report, silent
 from unlearnable.datasets.decode import decode, stack
 from unlearnable.imageset import ImageSet
 
@@ -16,7 +17,12 @@ SUFFIXES = frozenset(
 
 
 def load(
-    *, path: Path | str, size: int = 64, labels: Path | str | None = None, category: str | None = None
+    *,
+    path: Path | str,
+    size: int = 64,
+    labels: Path | str | None = None,
+    category: str | None = None,
+    report: Report = silent,
 ) -> ImageSet:
     """Load a folder of photos, each brought to size x size.
 
@@ -25,6 +31,7 @@ def load(
         size: side in pixels; the whole frame is kept (stretched to a square).
         labels: a CSV file with the columns `file_name` (relative to the folder) and `label`, instead of sub-folders.
         category: one name for all photos, instead of sub-folders.
+        report: called with how many photos are read.
 
     Raises:
         FileNotFoundError: no such folder or CSV.
@@ -36,7 +43,7 @@ def load(
     named = list_photos(root, labels=None if labels is None else Path(labels), category=category)
     if not named:
         raise ValueError(f"{root} has no photos ({', '.join(sorted(SUFFIXES))}); check the path")
-    return read_photos(root, named, size=size)
+    return read_photos(root, named, size=size, report=report)
 
 
 def list_photos(root: Path, *, labels: Path | None = None, category: str | None = None) -> dict[str, str]:
@@ -80,7 +87,9 @@ def read_labels(path: Path) -> dict[str, str]:
     return table
 
 
-def read_photos(root: Path, named: dict[str, str], *, size: int, classes: Sequence[str] | None = None) -> ImageSet:
+def read_photos(
+    root: Path, named: dict[str, str], *, size: int, classes: Sequence[str] | None = None, report: Report = silent
+) -> ImageSet:
     """Decode the photos `named` maps from key to category.
 
     Args:
@@ -88,6 +97,7 @@ def read_photos(root: Path, named: dict[str, str], *, size: int, classes: Sequen
         named: key to category.
         size: side in pixels.
         classes: the category names in their order; by default those of `named`, sorted.
+        report: called with how many photos are read.
 
     Raises:
         ValueError: a photo cannot be decoded; the message names it.
@@ -95,11 +105,12 @@ def read_photos(root: Path, named: dict[str, str], *, size: int, classes: Sequen
     names = tuple(classes) if classes is not None else tuple(sorted(set(named.values())))
     place = {name: row for row, name in enumerate(names)}
     images = []
-    for key in named:
+    for done, key in enumerate(named, 1):
         try:
             images.append(decode(root / key, size=size))
         except ValueError as error:
             raise ValueError(f"{root / key} is {error}; remove it or leave it out of the folder") from error
+        report(Progress(done=done, total=len(named), note="reading"))
     return ImageSet(
         pixels=stack(images, list(named)),
         labels=np.asarray([place[category] for category in named.values()], dtype=np.int64),

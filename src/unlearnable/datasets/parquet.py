@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unlearnable._types import Progress, Report, silent
 from unlearnable.datasets.decode import decode, stack
 from unlearnable.imageset import ImageSet
 
@@ -21,6 +22,7 @@ def load(
     image_column: str = "image",
     label_column: str | None = "label",
     limit: int | None = None,
+    report: Report = silent,
 ) -> ImageSet:
     """Load images and labels from one Parquet file.
 
@@ -30,6 +32,7 @@ def load(
         image_column: a struct with `bytes`, or plain binary.
         label_column: integers or names; None reads none, and all images are of one class.
         limit: read the first rows only.
+        report: called with how many images are read.
 
     Raises:
         FileNotFoundError: no such file.
@@ -51,6 +54,7 @@ def load(
             images.append(decode(content, size=size))
         except ValueError as error:
             raise ValueError(f"{source}, row {row}: {error}") from error
+        report(Progress(done=row + 1, total=len(encoded), note="reading"))
     labels, classes = _labels(table, label_column) if label_column else (np.zeros(len(keys), np.int64), ("all",))
     return ImageSet(pixels=stack(images, keys), labels=labels, keys=keys, classes=classes, name=source.stem)
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import re
 import struct
 import warnings
 from typing import Any
@@ -26,6 +27,8 @@ _OTHER_KINDS = {
     b"\x00\x00\x00\x0cjP": "a JPEG 2000",
 }
 _KNOWN_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"II*\x00", b"MM\x00*")
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
+_FILM = re.compile(rb"ftyp(?:mp4|isom|iso\d|avc1|3gp|qt  )")
 _CREDENTIALS = b"jumdc2pa\x00\x11\x00\x10"
 """How the box begins that holds Content Credentials, in every kind of file."""
 
@@ -227,6 +230,10 @@ def _metadata(image: Image.Image, kind: Format, data: bytes, size: tuple[int, in
         notes.append("its Content Credentials were left out: they were signed for the photo as it was")
     if kind == "HEIF" and (info.get("aux") or info.get("depth_images")):
         notes.append("a second picture in the file (gain map or depth) was left out")
+    if kind == "JPEG":
+        notes += _left_in_jpeg(image, data)
+    iptc, said = _iptc(image, kind)
+    notes += said
     comment = info.get("comment") if kind == "JPEG" else None
     texts = getattr(image, "text", {}) if kind == "PNG" else {}
     kept_texts = {key: str(text) for key, text in texts.items() if png.is_kept(key, text)}
@@ -238,7 +245,7 @@ def _metadata(image: Image.Image, kind: Format, data: bytes, size: tuple[int, in
         icc=info.get("icc_profile") or None,
         exif=exif,
         xmp=xmp or None,
-        iptc=_iptc(image, kind),
+        iptc=iptc,
         dpi=_dpi(info.get("dpi")),
         comment=comment if isinstance(comment, bytes) and len(comment) <= png.LONGEST_TEXT else None,
         colour_chunks=tuple(colour),
@@ -246,13 +253,30 @@ def _metadata(image: Image.Image, kind: Format, data: bytes, size: tuple[int, in
     )
 
 
-def _iptc(image: Image.Image, kind: Format) -> bytes | None:
+def _left_in_jpeg(image: Image.Image, data: bytes) -> list[str]:
+    """What else is in a JPEG and does not get into the copy, one sentence each."""
+    notes, segments = [], getattr(image, "applist", [])
+    comments = [body for name, body in segments if name == "COM"]
+    if len(comments) > 1 or any(len(body) > png.LONGEST_TEXT for body in comments):
+        notes.append("a JPEG comment was left out: one is kept, of 2,048 bytes at most")
+    if any(name == "APP1" and body.startswith(_EXTENDED_XMP) for name, body in segments):
+        notes.append("its extended XMP was left out")
+    tail = data[jpeg.end(data) :]
+    if _FILM.search(tail):
+        notes.append("the film of a motion photo was left out")
+    elif image.format != "MPO" and tail.strip(b"\x00\r\n "):
+        notes.append("data behind the picture were left out")
+    return notes
+
+
+def _iptc(image: Image.Image, kind: Format) -> tuple[bytes | None, tuple[str, ...]]:
     resources = image.info.get("photoshop")
-    found = metadata.clean_iptc(resources) if isinstance(resources, dict) else None
-    if found is None and kind == "TIFF":
-        block = image.tag_v2.get(tiff.IPTC)  # type: ignore[attr-defined]
-        found = metadata.clean_iptc({metadata.IPTC_RESOURCE: block})
-    return found
+    blocks = [resources.get(metadata.IPTC_RESOURCE)] if isinstance(resources, dict) else []
+    if kind == "TIFF":
+        blocks.append(image.tag_v2.get(tiff.IPTC))  # type: ignore[attr-defined]
+    found = next((kept for block in blocks if (kept := metadata.clean_iptc({metadata.IPTC_RESOURCE: block}))), None)
+    lost = found is None and any(isinstance(block, bytes) and block for block in blocks)
+    return found, ("its IPTC was left out because it may hold a picture",) if lost else ()
 
 
 def _dpi(value: object) -> tuple[float, float] | None:

@@ -1,6 +1,7 @@
 """JPEG: the file's own quantisation tables, and the segments around the picture data."""
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -14,6 +15,9 @@ try:  # decodes straight into an array, in half of the time; the pixels are the 
 except ImportError:  # pragma: no cover - the extra is part of the development install
     simplejpeg = None
 
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
+"""In the picture's data ff is followed by 00 or a restart."""
+
 Tables = tuple[tuple[int, ...], ...]
 
 
@@ -21,6 +25,17 @@ def tables_of(image: Image.Image) -> Tables:
     """Quantisation tables of an opened JPEG, in table order."""
     tables = getattr(image, "quantization", {})
     return tuple(tuple(int(step) for step in tables[key]) for key in sorted(tables))
+
+
+def end(data: bytes) -> int:
+    """Where the first picture in the file ends; behind it lie second pictures, films and makers' data."""
+    position = 2
+    while (marker := _MARKER.search(data, position)) and marker.end() + 2 <= len(data):
+        if marker.group() == b"\xff\xd9":
+            return marker.end()
+        (length,) = struct.unpack_from(">H", data, marker.end())
+        position = marker.end() + length
+    return len(data)
 
 
 def decode_fast(data: bytes, grey: bool) -> UInt8[np.ndarray, "h w c"] | None:

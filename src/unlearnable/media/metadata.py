@@ -28,6 +28,10 @@ _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"II*\x00", b"MM\x00*
 _THUMBNAILS = re.compile(rb"<([\w-]+):Thumbnails\b.*?(?:</\1:Thumbnails\s*>|/>)", re.DOTALL)
 _LONG_BASE64 = re.compile(rb"[A-Za-z0-9+/]{400}|(?:[A-Za-z0-9+/]{40,}(?:=*\s|&#xA;|&#10;)+){10}")
 _COMPANION_PICTURES = re.compile(rb"hdr-gain-map|hdrgm|GImage|GDepth|google\.com/photos/1\.0/(container|image)")
+_GONE = rb"[\w-]+:(?:MicroVideo\w*|MotionPhoto\w*|HasExtendedXMP)"
+_XMP_POINTERS = re.compile(rb"""\s""" + _GONE + rb"""=(?:"[^"]*"|'[^']*')|<(""" + _GONE + rb""")>[^<]*</\1\s*>""")
+"""Properties that say where in the file a film or more XMP is, which is not kept."""
+
 _XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))\s*[2-8]")
 
 
@@ -92,8 +96,11 @@ def hides_picture(value: object) -> bool:
 
 
 def clean_xmp(xmp: bytes) -> tuple[bytes | None, tuple[str, ...]]:
-    """XMP without thumbnails and with an upright orientation; dropped whole if a picture may remain in it."""
-    lighter = _THUMBNAILS.sub(b"", xmp)
+    """XMP without thumbnails and pointers to what is not kept, and with an upright orientation.
+
+    Dropped whole if a picture may remain in it.
+    """
+    lighter = _XMP_POINTERS.sub(b"", _THUMBNAILS.sub(b"", xmp))
     if _LONG_BASE64.search(lighter):
         return None, ("its XMP was left out because it may hold a picture",)
     if _COMPANION_PICTURES.search(lighter):

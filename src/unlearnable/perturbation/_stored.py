@@ -266,7 +266,7 @@ def read(target: Path) -> tuple[dict[str, Any], Arrays]:
     """Read the header and the arrays of a perturbation file of any kind.
 
     Raises:
-        PerturbationFileError: missing, not ours, or damaged.
+        PerturbationFileError: missing, unreadable, not ours, or damaged.
     """
     if not target.is_file():
         raise PerturbationFileError(f"there is no perturbation file at {target}")
@@ -274,7 +274,9 @@ def read(target: Path) -> tuple[dict[str, Any], Arrays]:
         with safe_open(target, framework="numpy") as file:
             header: dict[str, Any] = json.loads((file.metadata() or {}).get(HEADER, "{}"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, ValueError, OSError) as error:
+    except OSError as error:
+        raise PerturbationFileError(f"{target} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, ValueError) as error:
         raise PerturbationFileError(f"{target} is damaged or not a perturbation file: {error}") from error
     if header.get("format") != FORMAT:
         raise PerturbationFileError(

@@ -10,6 +10,7 @@ from jaxtyping import Int8
 from unlearnable import media
 from unlearnable.media import Picture, Refused
 from unlearnable.protect import ledger
+from unlearnable.protect.plan import PHOTO_SUFFIXES
 from unlearnable.protect.sources import find
 from unlearnable.protect.worker import ENOUGH_SURVIVAL
 
@@ -28,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckReport:
-    """A row for every protected file and for every source file that is not protected."""
+    """A row for every photo in the output folder and for every source file that is not protected."""
 
     rows: tuple[Row, ...]
 
@@ -83,7 +84,8 @@ def check(
     entries = {  # an outdated copy may well be gone
         name: entry for name, entry in entries.items() if entry is newest[entry.source] or (output / name).exists()
     }
-    total = len(entries) + len(missing) + len(failures)
+    strays = _strays(output, entries)
+    total = len(strays) + len(entries) + len(missing) + len(failures)
     rows: list[Row] = []
 
     def add(row: Row) -> None:
@@ -96,11 +98,19 @@ def check(
         if newer != entry.output:
             row = replace(row, problems=(*row.problems, f"outdated: {newer} is a newer copy of the same photo"))
         add(row)
+    for name in strays:
+        add(Row(output=name, source="", problems=("no line of the manifest says that it is protected",)))
     for key in missing:
         add(Row(output="", source=key, problems=("it is not protected",)))
     for failure in failures:
         add(Row(output="", source=str(failure.path), problems=(failure.reason,)))
     return CheckReport(rows=tuple(rows))
+
+
+def _strays(output: Path, entries: Mapping[str, ledger.Entry]) -> list[str]:
+    """Photos in the output folder that the manifest does not know: they may be anybody's originals."""
+    there = find([output], avoid=output / "nowhere")[0]
+    return [each.key for each in there if each.path.suffix.lower() in PHOTO_SUFFIXES and each.key not in entries]
 
 
 def check_one(

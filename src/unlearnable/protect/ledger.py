@@ -138,7 +138,8 @@ class Ledger:
 
     def __enter__(self) -> "Ledger":
         """Open, lock and repair; removes temporary files of a killed run. Raises ValueError or OSError."""
-        self._file = (self.folder / MANIFEST).open("a+b")
+        # it says which noise is in which photo: only its owner reads it
+        self._file = open(self.folder / MANIFEST, "a+b", opener=lambda path, flags: os.open(path, flags, 0o600))
         if fcntl is not None:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -61,7 +61,8 @@ def plan(inputs: Sequence[Path], output: Path, options: ProtectOptions) -> Plan:
     failures += [Failure(path=source.path, reason=others[source.key]) for source in sources if others.get(source.key)]
     sources = [source for source in sources if not others.get(source.key)]
     if not sources:
-        raise ValueError(f"no photos found in {', '.join(str(path) for path in inputs)}")
+        why = f" ({failures[0].path}: {failures[0].reason})" if failures else ""
+        raise ValueError(f"no photos found in {', '.join(str(path) for path in inputs)}{why}")
     places = _places(sources, options)
     items: list[Item] = []
     for source in sources:

@@ -124,6 +124,8 @@ def _work(task: Task) -> Outcome:
     if task.options.signer is not None:
         encoded = task.options.signer.sign(encoded, kind)
     with temporary(target, task.folder) as path:
+        status = task.source.stat()
+        _private(path, status.st_mode)
         _write(path, encoded)
         written = path.read_bytes()
         again = media.decode(written)
@@ -136,7 +138,6 @@ def _work(task: Task) -> Outcome:
             raise Refused(f"{what}: move {task.output!r} away")
         with claim(target).open("a", encoding="ascii") as note:  # should we be killed before the manifest has it
             note.write(f"{digest(written)}\n")
-        status = task.source.stat()
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.replace(path, target)
     entry = replace(
@@ -247,6 +248,13 @@ def temporary(target: Path, folder: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _private(path: Path, mode: int) -> None:
+    """Make an empty file that nobody may read who may not read the original; its owner always may."""
+    path.touch()
+    with contextlib.suppress(OSError):  # not every disk knows permissions
+        path.chmod(path.stat().st_mode & (mode | 0o600))
 
 
 def _write(path: Path, data: bytes) -> None:

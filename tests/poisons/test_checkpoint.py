@@ -39,7 +39,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "hypocritical": {"surrogate_epochs": 6, "steps": 3},
     "entangled": {"surrogate_epochs": 6, "steps": 3, "surrogates": ("fast-small", "resnet-small")},
     "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 6},
-    "pil": {"epochs": 6, "steps": 6},
+    "pil": {"model_steps": 20, "steps": 6},
     "slots": {"steps": 12},
     "slots, grey first": {"steps": 8, "grey_steps": 8},
     "slots, grey mostly": {"steps": 2, "grey_steps": 16},

@@ -148,7 +148,7 @@ def test_pil_noise_says_the_label_to_a_linear_network_and_takes_the_images_opini
     data = ImageSet(
         pixels=pixels, labels=labels, keys=tuple(map(str, range(150))), classes=("a", "b", "c"), name="patterns"
     )
-    made = InducedLinearity(epsilon=16, epochs=10, batch_size=50).craft(data, RUNTIME)
+    made = InducedLinearity(epsilon=16, model_steps=100, batch_size=50).craft(data, RUNTIME)
     means = np.stack([made.bank[labels == label].mean(0) for label in range(3)])
     for label in range(3):
         likeness = [float((means[label] * patterns[other]).sum()) for other in range(3)]

@@ -39,7 +39,7 @@ class Alternating(AdditivePoison):
 
     Args:
         surrogates: architectures of f_θ that take turns, names in `models.ARCHITECTURES`.
-        rounds: how many alternations at most.
+        rounds: how many alternations at most, all surrogates' together.
         model_steps: steps on θ in each round.
         noise_steps: sign steps on δ for every batch in each round.
         step: size of a sign step in levels; by default 3 ε / 8.

@@ -46,6 +46,7 @@ class MutualInformation(Alternating):
 }"""
 
     scope: Scope = "sample-wise"
+    rounds: int = 8
     temperature: float = 0.1
 
     def __post_init__(self) -> None:

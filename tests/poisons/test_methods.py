@@ -34,6 +34,7 @@ from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
 from unlearnable.poisons.self_ensemble import SelfEnsemble
 from unlearnable.poisons.transferable import Transferable, separability
+from unlearnable.training.contrast import nt_xent
 from unlearnable.training.fit import build
 from unlearnable.training.pretraining import features
 
@@ -167,6 +168,18 @@ def test_contrast_is_the_supervised_contrastive_loss() -> None:
         for p in same:
             slow -= math.log(math.exp(float(unit[i] @ unit[p]) / 0.1) / below) / len(same)
     assert float(contrast(found, labels, 0.1)) == pytest.approx(slow, rel=1e-4)
+
+
+def test_images_of_a_batch_are_compared_in_float32() -> None:
+    images, labels, delta = torch.rand(8, 1, 3, 3), torch.arange(8) % 2, torch.randn(8, 1, 3, 3)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(9, 2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        pulled, _ = MutualInformation().objective(model, images, labels, delta)
+        alike, _ = Contrastive().model_objective(model, images, labels[:4])
+        apart, _ = Transferable(ssl_weight=0).objective(model, images, labels, delta)
+    assert float(pulled) == pytest.approx(float(contrast(images.flatten(1), labels, 0.1)), rel=1e-6)
+    assert float(alike) == pytest.approx(float(nt_xent(images.flatten(1))), rel=1e-6)
+    assert float(apart) == pytest.approx(8 * float(separability(delta, labels)), rel=1e-6)
 
 
 def test_what_depends_on_a_batch_mixes_images_that_are_stored_category_by_category() -> None:

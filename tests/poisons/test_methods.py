@@ -15,6 +15,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.poisons import _alternating, self_ensemble
 from unlearnable.poisons._bilevel import Batches
 from unlearnable.poisons._generator import Generator
+from unlearnable.poisons._slots import in_grey
 from unlearnable.poisons._surrogates import centroids
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
@@ -285,6 +286,31 @@ def test_neural_tangent_noise_raises_the_loss_of_the_network_it_is_made_for() ->
         float((poison.predicted(seen, targets, clean) - targets).square().mean()) for seen in (clean, noisy)
     )
     assert after > 1.2 * before
+
+
+def test_neural_tangent_noise_of_every_block_is_against_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, seen = images(count=40, size=8), []
+    real = NeuralTangent.predicted
+
+    def predicted(self: NeuralTangent, train: torch.Tensor, targets: torch.Tensor, others: torch.Tensor) -> Any:
+        seen.append(others)
+        return real(self, train, targets, others)
+
+    monkeypatch.setattr(NeuralTangent, "predicted", predicted)
+    made = NeuralTangent(block=10, held=15, steps=2).craft(data, RUNTIME)
+    assert len(seen) == 4 * 2, "each step of each block"
+    assert all(torch.equal(each, seen[0]) for each in seen)
+    assert len(seen[0]) == 15
+    assert np.abs(made.bank).max(axis=(1, 2, 3)).min() > 0, "those that it is against have noise too"
+
+
+def test_pixels_that_lie_the_other_way_round_are_read() -> None:
+    data = images(count=12, size=8)
+    mirrored = data.with_pixels(data.pixels[..., ::-1])
+    whole = data.with_pixels(mirrored.pixels.copy())
+    made, other = (NeuralTangent(block=6).craft(each, RUNTIME) for each in (mirrored, whole))
+    assert (made.bank == other.bank).all()
+    assert (in_grey(mirrored).pixels == in_grey(whole).pixels).all()
 
 
 def test_separability_is_the_davies_bouldin_index() -> None:

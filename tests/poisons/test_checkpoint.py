@@ -1,5 +1,6 @@
 """A search that is killed goes on, and ends as if it never was."""
 
+import os
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -39,7 +40,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "hypocritical": {"surrogate_epochs": 6, "steps": 3},
     "entangled": {"surrogate_epochs": 6, "steps": 3, "surrogates": ("fast-small", "resnet-small")},
     "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 6},
-    "pil": {"epochs": 6, "steps": 6},
+    "pil": {"model_steps": 20, "steps": 6},
     "slots": {"steps": 12},
     "slots, grey first": {"steps": 8, "grey_steps": 8},
     "slots, grey mostly": {"steps": 2, "grey_steps": 16},
@@ -98,6 +99,29 @@ def test_a_killed_search_goes_on_to_the_same_noise(
     assert resumed.checksum() == whole
     if after > 0.5:
         assert len(seen) < len(total), "it began anew"
+
+
+def test_a_saving_that_takes_long_is_waited_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(_checkpoint.time, "monotonic", lambda: now[0])
+
+    def save(*values: Any) -> None:
+        now[0] += 30
+        (tmp_path / f"state.{os.getpid()}.tmp").write_bytes(b"")
+
+    monkeypatch.setattr(_checkpoint, "save_file", save)
+    checkpoint = Checkpoint(tmp_path / "state", {}, every=20)
+    due: list[float] = []
+    for _ in range(700):
+        now[0] += 1
+        if checkpoint.due:
+            due.append(now[0])
+            checkpoint.save({})
+    assert due[0] == 20, "nothing is known yet"
+    assert due[1] == 20 + 30 + 300
+    always = Checkpoint(tmp_path / "state", {}, every=0)
+    always.save({})
+    assert always.due
 
 
 def test_the_state_of_another_search_is_not_used(tmp_path: Path) -> None:

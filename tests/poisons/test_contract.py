@@ -18,7 +18,7 @@ ALTERNATING = {"rounds": 2, "model_steps": 1, "noise_steps": 1, "batch_size": 16
 QUICK: dict[str, dict[str, Any]] = {
     "error-min": {"steps": 4, "rounds": 2, "model_steps": 2, "noise_steps": 2, "batch_size": 16},
     "error-max": {"surrogate_epochs": 1, "rounds": 2, "noise_steps": 2, "batch_size": 16},
-    "pil": {"epochs": 2, "steps": 4, "batch_size": 16},
+    "pil": {"model_steps": 4, "steps": 4, "batch_size": 16},
     "targeted": {"surrogate_epochs": 1, "steps": 3, "batch_size": 16},
     "resilient-targeted": {"surrogate_epochs": 1, "steps": 3, "batch_size": 16},
     "self-ensemble": {"surrogate_epochs": 2, "checkpoints": 2, "steps": 4, "batch_size": 16},

@@ -15,6 +15,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.poisons import _alternating, self_ensemble
 from unlearnable.poisons._bilevel import Batches
 from unlearnable.poisons._generator import Generator
+from unlearnable.poisons._slots import in_grey
 from unlearnable.poisons._surrogates import centroids
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
@@ -34,6 +35,7 @@ from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
 from unlearnable.poisons.self_ensemble import SelfEnsemble
 from unlearnable.poisons.transferable import Transferable, separability
+from unlearnable.training.contrast import nt_xent
 from unlearnable.training.fit import build
 from unlearnable.training.pretraining import features
 
@@ -148,7 +150,7 @@ def test_pil_noise_says_the_label_to_a_linear_network_and_takes_the_images_opini
     data = ImageSet(
         pixels=pixels, labels=labels, keys=tuple(map(str, range(150))), classes=("a", "b", "c"), name="patterns"
     )
-    made = InducedLinearity(epsilon=16, epochs=10, batch_size=50).craft(data, RUNTIME)
+    made = InducedLinearity(epsilon=16, model_steps=100, batch_size=50).craft(data, RUNTIME)
     means = np.stack([made.bank[labels == label].mean(0) for label in range(3)])
     for label in range(3):
         likeness = [float((means[label] * patterns[other]).sum()) for other in range(3)]
@@ -167,6 +169,18 @@ def test_contrast_is_the_supervised_contrastive_loss() -> None:
         for p in same:
             slow -= math.log(math.exp(float(unit[i] @ unit[p]) / 0.1) / below) / len(same)
     assert float(contrast(found, labels, 0.1)) == pytest.approx(slow, rel=1e-4)
+
+
+def test_images_of_a_batch_are_compared_in_float32() -> None:
+    images, labels, delta = torch.rand(8, 1, 3, 3), torch.arange(8) % 2, torch.randn(8, 1, 3, 3)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(9, 2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        pulled, _ = MutualInformation().objective(model, images, labels, delta)
+        alike, _ = Contrastive().model_objective(model, images, labels[:4])
+        apart, _ = Transferable(ssl_weight=0).objective(model, images, labels, delta)
+    assert float(pulled) == pytest.approx(float(contrast(images.flatten(1), labels, 0.1)), rel=1e-6)
+    assert float(alike) == pytest.approx(float(nt_xent(images.flatten(1))), rel=1e-6)
+    assert float(apart) == pytest.approx(8 * float(separability(delta, labels)), rel=1e-6)
 
 
 def test_what_depends_on_a_batch_mixes_images_that_are_stored_category_by_category() -> None:
@@ -272,6 +286,31 @@ def test_neural_tangent_noise_raises_the_loss_of_the_network_it_is_made_for() ->
         float((poison.predicted(seen, targets, clean) - targets).square().mean()) for seen in (clean, noisy)
     )
     assert after > 1.2 * before
+
+
+def test_neural_tangent_noise_of_every_block_is_against_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, seen = images(count=40, size=8), []
+    real = NeuralTangent.predicted
+
+    def predicted(self: NeuralTangent, train: torch.Tensor, targets: torch.Tensor, others: torch.Tensor) -> Any:
+        seen.append(others)
+        return real(self, train, targets, others)
+
+    monkeypatch.setattr(NeuralTangent, "predicted", predicted)
+    made = NeuralTangent(block=10, held=15, steps=2).craft(data, RUNTIME)
+    assert len(seen) == 4 * 2, "each step of each block"
+    assert all(torch.equal(each, seen[0]) for each in seen)
+    assert len(seen[0]) == 15
+    assert np.abs(made.bank).max(axis=(1, 2, 3)).min() > 0, "those that it is against have noise too"
+
+
+def test_pixels_that_lie_the_other_way_round_are_read() -> None:
+    data = images(count=12, size=8)
+    mirrored = data.with_pixels(data.pixels[..., ::-1])
+    whole = data.with_pixels(mirrored.pixels.copy())
+    made, other = (NeuralTangent(block=6).craft(each, RUNTIME) for each in (mirrored, whole))
+    assert (made.bank == other.bank).all()
+    assert (in_grey(mirrored).pixels == in_grey(whole).pixels).all()
 
 
 def test_separability_is_the_davies_bouldin_index() -> None:

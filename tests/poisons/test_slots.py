@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._slots import in_grey, load_photos
-from unlearnable.poisons.slots import SlotNoise
+from unlearnable.poisons.slots import SlotNoise, _Search
 
 TINY = {"steps": 12, "batch_size": 24, "jpeg": 0.3}
 
@@ -49,6 +50,47 @@ def test_the_grey_search_moves_red_and_green_and_the_colour_search_then_blue() -
 def test_more_slots_than_images_in_a_batch_take_turns() -> None:
     made = SlotNoise(steps=9, batch_size=4, jpeg=0.0).craft(photos(slots=11), Runtime.auto("cpu")).bank
     assert (np.abs(made).max(axis=(1, 2, 3)) > 0).all()
+
+
+@pytest.mark.parametrize("slots", [8, 11, 16])
+def test_every_network_sees_all_slots_and_moves_those_it_sees(slots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, set[int]] = {}
+    real = _Search.step, _Search._images
+    shown: list[torch.Tensor] = []
+
+    def images(self: _Search, levels: torch.Tensor, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        found = real[1](self, levels, number)
+        shown.append(found[1])
+        return found
+
+    def step(self: _Search, number: int) -> tuple[str, float]:
+        before = self.levels.clone()
+        name, loss = real[0](self, number)
+        there = set(shown[-1].tolist())
+        seen.setdefault(name, set()).update(there)
+        moved = (self.levels != before).flatten(1).any(1).nonzero().flatten().tolist()
+        assert set(moved) <= there
+        return name, loss
+
+    monkeypatch.setattr(_Search, "step", step)
+    monkeypatch.setattr(_Search, "_images", images)
+    SlotNoise(steps=12, batch_size=4, jpeg=0.0).craft(photos(slots=slots), Runtime.auto("cpu"))
+    assert list(seen.values()) == [set(range(slots))] * 2
+
+
+def test_slots_that_fit_into_a_batch_are_moved_all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they were before slots took turns: noise that was made then, a pack's, is made again."""
+    made = SlotNoise(**TINY, grey_steps=6).craft(photos(), Runtime.auto("cpu"))
+
+    @torch.no_grad()
+    def move(self: _Search, average: torch.Tensor, gradient: torch.Tensor, slots: torch.Tensor) -> None:
+        size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
+        average.lerp_(gradient / size, 1 - self.poison.momentum)
+        moved = self.levels - self.poison.step * average.sign() * self.phase.moved
+        self.levels = moved.clamp(-self.poison.epsilon, self.poison.epsilon)
+
+    monkeypatch.setattr(_Search, "_move", move)
+    assert SlotNoise(**TINY, grey_steps=6).craft(photos(), Runtime.auto("cpu")).checksum() == made.checksum()
 
 
 def test_labels_of_the_photos_are_not_used() -> None:

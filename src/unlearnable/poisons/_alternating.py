@@ -39,7 +39,7 @@ class Alternating(AdditivePoison):
 
     Args:
         surrogates: architectures of f_θ that take turns, names in `models.ARCHITECTURES`.
-        rounds: how many alternations at most.
+        rounds: how many alternations at most, all surrogates' together.
         model_steps: steps on θ in each round.
         noise_steps: sign steps on δ for every batch in each round.
         step: size of a sign step in levels; by default 3 ε / 8.
@@ -90,9 +90,12 @@ class Alternating(AdditivePoison):
 
     @property
     def revision(self) -> int:  # type: ignore[override]
-        """2 since sample-wise noise keeps x + δ in range; batches are mixed since 3, anew in each round since 4."""
+        """2 since sample-wise noise keeps x + δ in range; batches are mixed since 3, anew in each round since 4.
+
+        Since 5 their images are compared in float32.
+        """
         if self.of_batch:
-            return 4
+            return 5
         return 2 if self.scope == "sample-wise" else 1
 
     @property

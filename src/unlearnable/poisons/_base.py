@@ -90,7 +90,10 @@ class Poison(ABC, Generic[MadeT]):
 
     @final
     def craft(self, data: ImageSet, runtime: Runtime | None = None, report: Report | None = None) -> MadeT:
-        """Craft a perturbation for `data`: the same for the same seed on one machine and thread count.
+        """Craft a perturbation for `data`: the same for the same seed on one processor with one thread count.
+
+        On CUDA some sums are taken in any order, so that two searches may differ in the last digits, and signs with
+        them.
 
         Args:
             data: the images to protect; all classes together.

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 KEY = "search"
 EVERY = 20.0
 """Seconds between two savings."""
+SHARE = 10
+"""How many times as long as a saving took it is to the next at least: that of many large photos takes minutes."""
 
 
 class Checkpoint:
@@ -24,7 +26,7 @@ class Checkpoint:
     Args:
         path: the file; None saves nothing.
         identity: what the search depends on, JSON-serialisable: method, settings, seed, data.
-        every: seconds between two savings; by default EVERY.
+        every: seconds between two savings at least; by default EVERY. 0 saves whenever it can.
     """
 
     def __init__(self, path: Path | None, identity: Mapping[str, Any], every: float | None = None) -> None:
@@ -33,6 +35,7 @@ class Checkpoint:
         self.key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         self.every = EVERY if every is None else every
         self.last = time.monotonic()
+        self.took = 0.0
 
     def load(self) -> dict[str, Tensor]:
         """Return what was saved last by the same search; nothing if there is no such file, or it is damaged."""
@@ -49,12 +52,17 @@ class Checkpoint:
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
-        return self.path is not None and time.monotonic() - self.last >= self.every
+        return self.path is not None and time.monotonic() - self.last >= self._wait
+
+    @property
+    def _wait(self) -> float:
+        return max(self.every, SHARE * self.took) if self.every else 0.0
 
     def save(self, tensors: Mapping[str, Tensor]) -> None:
         """Write the file, whole or not at all."""
         if self.path is None:
             return
+        begun = time.monotonic()
         kept = {name: each.detach().cpu().contiguous() for name, each in tensors.items()}
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         try:
@@ -65,6 +73,7 @@ class Checkpoint:
         finally:
             temporary.unlink(missing_ok=True)
         self.last = time.monotonic()
+        self.took = self.last - begun
 
 
 class State:

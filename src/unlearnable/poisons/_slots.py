@@ -110,7 +110,7 @@ def luma(photos: UInt8[Tensor, "n c h w"]) -> UInt8[Tensor, "n 1 h w"]:
 
 def in_grey(data: ImageSet) -> ImageSet:
     """Return the photos with one channel, to search noise for photos without colour on."""
-    return data.with_pixels(luma(torch.from_numpy(data.pixels)).numpy())
+    return data.with_pixels(luma(torch.from_numpy(np.ascontiguousarray(data.pixels))).numpy())
 
 
 def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:

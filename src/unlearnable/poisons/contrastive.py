@@ -70,7 +70,8 @@ class Contrastive(Alternating):
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
         """Contrast the views."""
         found, logits = features(model, images)
-        return nt_xent(found), logits[: len(labels)]
+        with torch.autocast(found.device.type, enabled=False):
+            return nt_xent(found), logits[: len(labels)]
 
     def objective(
         self,

@@ -32,7 +32,8 @@ class DeepConfuse(Generative):
     Source: Feng, Cai, Zhou, Learning to Confuse: Generating Training Time Adversarial Data with Auto-Encoder, NeurIPS
     2019 (its code is for academic use; from the equations). Days on a GPU there.
     Differs from the paper: G is small, so that numpy applies it, and told the class by default; a small network; fewer
-    rounds; the loss of clean images is cut at `ceiling`.
+    rounds and shorter paths, with a fresh Adam for each where its code has one for all; other rates; the loss of clean
+    images is that of other images than the step was taken on, and is cut at `ceiling`.
 
     Class-wise, on 2,000 CIFAR-10 images, `fast-small` learns 36.2 (36.2) percent, last (best) epoch, clean 61.0, and
     `vgg-small`, which is no surrogate, 19.1 (22.6); with 10,000 images 49.3 (49.3), clean 79.0; one seed. Sample-wise,

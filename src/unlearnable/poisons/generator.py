@@ -42,7 +42,8 @@ class GeneratorNoise(Generative):
     won by θ, not by the noise. After 200 steps the follower's loss is 0.06 on the noise it was taught with and 4.97 on
     clean images, as it is class-wise, but a network that starts afresh learns the images, since so small a generator
     (16 and 32 channels) cannot see the class of an image, and so cannot say it. Starting the follower afresh every 20
-    steps changed nothing.
+    steps changed nothing. G has no bias, so a grey wall gets no noise; told where it is, by a constant and by waves of
+    one and two cycles along rows and columns beside x, it protects less: class-wise 42.2 (42.2) with 2,000 images.
 
     Args:
         steps: steps of both.

@@ -42,6 +42,7 @@ class GrayAugmented(Alternating):
 }"""
 
     scope: Scope = "sample-wise"
+    rounds: int = 8
     share: float = 0.5
     shift: int = 0
 

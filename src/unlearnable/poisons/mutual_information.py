@@ -46,6 +46,7 @@ class MutualInformation(Alternating):
 }"""
 
     scope: Scope = "sample-wise"
+    rounds: int = 8
     temperature: float = 0.1
 
     def __post_init__(self) -> None:
@@ -66,7 +67,9 @@ class MutualInformation(Alternating):
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
         """Contrast the batch's features by class."""
         found, logits = features(model, images)
-        return contrast(found, labels, self.temperature), logits
+        # bfloat16 has 8 bits: of likenesses close to 1, divided by τ, little is left
+        with torch.autocast(found.device.type, enabled=False):
+            return contrast(found, labels, self.temperature), logits
 
 
 def contrast(found: Float[Tensor, "b d"], labels: Int64[Tensor, " b"], temperature: float) -> Float[Tensor, ""]:

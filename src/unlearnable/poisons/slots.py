@@ -216,7 +216,7 @@ class _Search:
         loss.backward()  # type: ignore[no-untyped-call]
         learner.optimiser.step()
         assert levels.grad is not None
-        self._move(self.averages[turn], levels.grad)
+        self._move(self.averages[turn], levels.grad, slots)
         return name, loss.item()
 
     def _images(
@@ -224,8 +224,9 @@ class _Search:
     ) -> tuple[Float[Tensor, "b d s t"], Int64[Tensor, " b"]]:
         poison, phase, generator = self.poison, self.phase, self.generator
         rows = torch.randint(len(self.photos), (poison.batch_size,), generator=generator).to(self.runtime.device)
-        # where there are more slots than images in a batch, they take turns
-        first = number * poison.batch_size if len(levels) > poison.batch_size else 0
+        # where there are more slots than images in a batch, they take turns, and every network sees all of them
+        turn = number // len(self.learners)
+        first = turn * poison.batch_size if len(levels) > poison.batch_size else 0
         slots = (first + torch.arange(poison.batch_size, device=self.runtime.device)) % len(levels)
         fade = max(0.0, 1 - number / (poison.fade * phase.steps))
         amplitude = 1 + (phase.amplitude - 1) * fade * phase.moved
@@ -250,9 +251,14 @@ class _Search:
         return torch.rand((), generator=self.generator).item()
 
     @torch.no_grad()
-    def _move(self, average: Float[Tensor, "m c h w"], gradient: Float[Tensor, "m c h w"]) -> None:
+    def _move(
+        self, average: Float[Tensor, "m c h w"], gradient: Float[Tensor, "m c h w"], slots: Int64[Tensor, " b"]
+    ) -> None:
+        """Step on the slots that were in the batch; of the others nothing new is known."""
         poison = self.poison
+        seen = torch.zeros(len(average), 1, 1, 1, dtype=torch.bool, device=average.device)
+        seen[slots] = True
         size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
-        average.lerp_(gradient / size, 1 - poison.momentum)
+        average.copy_(torch.where(seen, average.lerp(gradient / size, 1 - poison.momentum), average))
         moved = self.levels - poison.step * average.sign() * self.phase.moved
-        self.levels = moved.clamp(-poison.epsilon, poison.epsilon)
+        self.levels = torch.where(seen, moved.clamp(-poison.epsilon, poison.epsilon), self.levels)

@@ -77,7 +77,8 @@ class Transferable(Contrastive):
         delta: Float[Tensor, "b c i j"],
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "b k"]]:
         """Contrast the views and separate the noise."""
-        apart = separability(delta, labels)
+        with torch.autocast(delta.device.type, enabled=False):
+            apart = separability(delta, labels)
         if not self.uses_model:
             return self.csd_weight * apart * len(labels), delta.new_zeros(len(labels), 1)
         loss, logits = self.model_objective(model, images, labels)

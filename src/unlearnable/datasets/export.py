@@ -112,7 +112,7 @@ def _parquet(images: ImageSet, file: Path, report: Report) -> None:
 
 
 def _text(name: str) -> str:
-    """Return a name with the bytes that are no UTF-8, as old discs have them, in hexadecimal; Parquet is text."""
+    """Return a name with its bytes that are no UTF-8, as old discs have them, in hexadecimal."""
     return re.sub("[\ud800-\udfff]", lambda byte: f"%{ord(byte[0]) & 0xFF:02X}", name)
 
 

@@ -19,7 +19,8 @@
 # %%
 import json
 import os
-import sys  # noqa: F401 - for the lines that begin with an exclamation mark
+import shlex
+import sys
 import tempfile
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from unlearnable import load
 PHOTOS = Path("~/Pictures/people").expanduser()
 SMALL = bool(os.environ.get("UNLEARNABLE_SMALL"))
 work = Path(tempfile.mkdtemp())
+python = shlex.quote(sys.executable)  # for the lines that begin with an exclamation mark
 protected, report = work / "protected", work / "proof"
 
 if SMALL or not PHOTOS.is_dir():
@@ -50,14 +52,14 @@ print(sum(1 for _ in PHOTOS.rglob("*.*")), "photos")
 # Same names, same folders, same file types. The same command line works in a terminal: `unlearnable protect …`.
 
 # %%
-# !"{sys.executable}" -m unlearnable.cli protect "{PHOTOS}" -o "{protected}" --quiet && echo done
+# !{python} -m unlearnable.cli protect "{PHOTOS}" -o "{protected}" --quiet && echo done
 
 # %% [markdown]
 # ## Check
 # Reads every file again: is it the one that was written, how much changed, how much of the noise is in it?
 
 # %%
-# !"{sys.executable}" -m unlearnable.cli check "{PHOTOS}" "{protected}" --quiet && echo all as they should be
+# !{python} -m unlearnable.cli check "{PHOTOS}" "{protected}" --quiet && echo all as they should be
 
 # %% [markdown]
 # ## Prove
@@ -65,7 +67,7 @@ print(sum(1 for _ in PHOTOS.rglob("*.*")), "photos")
 # `--quick` is one training per row of half the length.
 
 # %%
-# !"{sys.executable}" -m unlearnable.cli prove "{PHOTOS}" "{protected}" -o "{report}" --no-pictures --quiet --quick
+# !{python} -m unlearnable.cli prove "{PHOTOS}" "{protected}" -o "{report}" --no-pictures --quiet --quick
 
 # %%
 proof = json.loads((report / "report.json").read_text())

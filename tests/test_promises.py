@@ -86,7 +86,7 @@ def test_a_countermeasure_cannot_know_clean_data_or_the_poison(name: str) -> Non
     """Its hooks get the training images, labels and model, nothing else; its settings are plain numbers."""
     kind = COUNTERMEASURES.get(name)
     allowed = {
-        "recipe": ["self", "recipe"],
+        "recipe": ["self", "recipe", "images"],  # how many
         "sanitize": ["self", "pixels", "labels", "runtime"],
         "network": ["self", "model", "images", "labels", "runtime"],
         "augment": ["self", "images", "labels"],
@@ -151,4 +151,4 @@ def test_only_a_download_that_was_asked_for_opens_a_connection() -> None:
     }
     # the app asks which port is free, and connects to nothing
     assert found == {"datasets/cifar10.py", "app/server.py"}
-    assert "connect" not in (SOURCE / "app" / "server.py").read_text()
+    assert not re.search(r"\bconnect", (SOURCE / "app" / "server.py").read_text())

@@ -11,6 +11,7 @@ from unlearnable.evaluation import suite_flags as suites
 from unlearnable.evaluation.flags import find_flags, overlap_flag
 from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED
 from unlearnable.evaluation.suite_flags import LINEAR, suite_flags
+from unlearnable.exploiters import COUNTERMEASURES
 
 
 def row(name: str, best: float, train_acc: float = 99, broken: Sequence[int] = ()) -> dict:
@@ -112,6 +113,7 @@ def test_training_accuracy_on_blends_says_little() -> None:
     blended = [record("em", "mixup:1", 52.0, seed=seed, train_acc=55.0) for seed in (0, 1)]
     assert suite_names(*held(), *blended) == set()
     assert suite_names(*held(), *[{**each, "countermeasure": "gone:1"} for each in blended]) == {"undertrained"}
+    assert set(suites.BLENDS) == {name for name in COUNTERMEASURES if COUNTERMEASURES.get(name).blends is True}
 
 
 def test_every_flag_is_explained_with_its_threshold() -> None:

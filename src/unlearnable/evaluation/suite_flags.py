@@ -1,15 +1,16 @@
 """What is weak about a row of a benchmark, or about how it was measured."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from unlearnable._types import Parameters
 from unlearnable.evaluation.flags import CLEAN_BASELINE, UNDERTRAINED, Flag
 from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED, learned
-from unlearnable.exploiters import countermeasure
 
 CONTROL = "clean-part"
 """No countermeasure, but what `clean-mix` is compared with; it sees no protected image."""
+
+BLENDS = ("cutmix", "mixup")
+"""Countermeasures that train on blends of images, of which training accuracy says little."""
 
 LINEAR = "orthogonal-projection"
 """The countermeasure that takes out what a linear classifier on pixels sees."""
@@ -141,9 +142,7 @@ def _training_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
 
 
 def _blends(record: Parameters) -> bool:
-    with suppress(ValueError):  # of a countermeasure that is no more
-        return countermeasure(record["countermeasure"]).blends
-    return False
+    return any(part.partition(":")[0] in BLENDS for part in record["countermeasure"].split("+"))
 
 
 def _coverage_flags(mine: Mapping[str, Sequence[Parameters]], all_columns: Sequence[str]) -> list[Flag]:

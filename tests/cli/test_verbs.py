@@ -323,3 +323,8 @@ def test_the_owner_key_is_made_once_and_private(tmp_path: Path, monkeypatch: pyt
         owner.owner_key(None)
     with pytest.raises(ValueError, match="cannot be read"):
         owner.owner_key(tmp_path / "absent")
+    with pytest.raises(ValueError, match="put a secret in it"):
+        owner.owner_key(file)
+    monkeypatch.setattr(owner, "user_config_path", lambda name: file / name)
+    with pytest.raises(ValueError, match="cannot be made .*--owner-key"):
+        owner.owner_key(None)

@@ -114,8 +114,9 @@ def build(
     kept = [output.with_name(f".{output.name}.{part}.partial") for part in ("first", "without-colour")]
     if any(each.exists() for each in kept) and not quiet:
         say("Going on with the search that was stopped, if it was the same one.")
-    data = load_photos(photos, slots)
     runtime = Runtime.auto(device)
+    with progress("reading", quiet=quiet) as report:
+        data = load_photos(photos, slots, report=report)
     with progress("crafting", quiet=quiet) as report:
         search = SlotNoise(grey_steps=GREY_STEPS if grey else 0, seed=seed)
         noise = search.craft(data, replace(runtime, checkpoint=kept[0]), report)

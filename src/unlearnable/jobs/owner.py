@@ -22,7 +22,7 @@ def owner_key(file: Path | None = None, *, make: bool = True) -> bytes:
     False: then another secret stands in for it.
 
     Raises:
-        ValueError: the file is empty or cannot be read.
+        ValueError: the file is empty, or it cannot be read or made.
     """
     if file is None and os.environ.get(OWNER_KEY):
         return os.environ[OWNER_KEY].encode()
@@ -30,12 +30,17 @@ def owner_key(file: Path | None = None, *, make: bool = True) -> bytes:
     if file is None and not make and not place.exists():
         return os.urandom(32)
     if file is None and not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
                 new.write(os.urandom(32))
         except FileExistsError:  # another run made it in the meantime
             pass
+        except OSError as error:
+            raise ValueError(
+                f"the owner key {place} cannot be made ({error.strerror}); name a file of your own with --owner-key, "
+                f"or set {OWNER_KEY}"
+            ) from error
     try:
         key = place.read_bytes()
     except OSError as error:
@@ -43,5 +48,6 @@ def owner_key(file: Path | None = None, *, make: bool = True) -> bytes:
             f"the owner key {place} cannot be read ({error.strerror}); name one with --owner-key"
         ) from error
     if not key:
-        raise ValueError(f"the owner key {place} is empty; remove it and a new one is made")
+        more = "put a secret in it" if file else "remove it and a new one is made"
+        raise ValueError(f"the owner key {place} is empty; {more}")
     return key

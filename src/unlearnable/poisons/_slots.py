@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
+from unlearnable._types import Report, silent
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._views import LUMA
@@ -113,7 +114,7 @@ def in_grey(data: ImageSet) -> ImageSet:
     return data.with_pixels(luma(torch.from_numpy(np.ascontiguousarray(data.pixels))).numpy())
 
 
-def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> ImageSet:
+def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE, report: Report = silent) -> ImageSet:
     """Load photos for a pack, from a folder or a Parquet file: every photo whole, at `size`; classes are the slots.
 
     Raises:
@@ -123,9 +124,9 @@ def load_photos(path: Path | str, slots: int = 64, size: int = PACK_SIZE) -> Ima
     if slots < 2:
         raise ValueError(f"a pack needs at least 2 slots; got {slots!r}")
     if Path(path).suffix == ".parquet":
-        photos = load("parquet", path=path, size=size, label_column=None)
+        photos = load("parquet", path=path, size=size, label_column=None, report=report)
     else:
-        photos = load("folder", path=path, size=size)
+        photos = load("folder", path=path, size=size, report=report)
     if photos.pixels.shape[1] != 3:
         raise ValueError(f"a pack is made on photos with colour; all of {path} have none")
     names = tuple(f"slot-{slot:02d}" for slot in range(slots))

@@ -10,9 +10,11 @@ from PIL import Image
 from unlearnable import Runtime
 from unlearnable._types import Progress
 from unlearnable.app.work import READING
+from unlearnable.evaluation import published
 from unlearnable.evaluation.photos import EXPORTS, PhotoProof, TooFewPhotosError
 from unlearnable.evaluation.proof import prove
 from unlearnable.evaluation.published import Pair
+from unlearnable.exploiters import countermeasure
 from unlearnable.training.recipes import recipe
 
 QUICK = replace(recipe("tiny"), epochs=3, batch_size=16, image_size=24)
@@ -79,6 +81,25 @@ def test_rows_hold_the_published_files(pairs: list[Pair]) -> None:
     assert ceilings["gray"].treated_test is rows["gray"].treated_test
     assert ceilings["orthogonal-projection"].countermeasure == "orthogonal-projection"
     assert (ceilings["orthogonal-projection"].train.pixels == rows["clean"].train.pixels).all()
+
+
+def test_large_photos_are_treated_at_the_size_that_sites_show(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    files = []
+    for number, size in enumerate([(720, 730), (1500, 1440)]):
+        files.append(tmp_path / f"{number}.png")
+        small = Image.fromarray(generator.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+        small.resize(size, Image.Resampling.BICUBIC).save(files[-1])
+    seen = []
+
+    def sanitize(self: object, pixels: np.ndarray, labels: np.ndarray, runtime: Runtime) -> np.ndarray:
+        seen.append(pixels.shape[2:])
+        return pixels
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(countermeasure("gray")), "sanitize", sanitize)
+        published.load_files(files, size=16, sanitise=["gray"])
+    assert sorted(seen) == [(720, 750), (730, 720)]
 
 
 def test_reading_counts_every_photo_once_towards_one_total(pairs: list[Pair], tmp_path: Path) -> None:

@@ -90,10 +90,10 @@ LEFT_OUT = "Left out, as you asked: {count}."
 SHOW_PROBLEMS = "Show them"
 CHECKED = "All {checked} files were read again and are as they should be."
 CHECK_WEAK = (
-    "In {count} files less of the change is left than is good: where a photo is black or white there is no room for "
-    "it, and JPEG of low quality takes some."
+    "Less of the change is left than is good in {count} of the files: where a photo is black or white there is no room "
+    "for it, and JPEG of low quality takes some."
 )
-CHECK_FAILED = "{count} files are not as they should be:"
+CHECK_FAILED = "{count} of the files failed the check:"
 LOSSY = (
     "{count} of them are JPEG or the like: the limit on a pixel holds before compression, and single pixels move "
     "further after it."
@@ -110,8 +110,8 @@ PROOF_TITLE = "Proof"
 PROVE_HINT = (
     "Trains a network on your originals, on randomly changed and on the protected photos, and against what an "
     "exploiter might do; one training of each. First it reads up to 1,200 of your photos, originals and copies, in "
-    "about two seconds for a file of 12 megapixels: hundreds of large photos take longer to read than to train on, "
-    "a thousand over an hour. If you pause meanwhile, reading begins anew; trainings that are done are kept."
+    "about half a second for a file of 12 megapixels: hundreds of large photos take longer to read than to train on. "
+    "If you pause meanwhile, reading begins anew; trainings that are done are kept."
 )
 ROWS = {
     "clean": "clean photos",

@@ -46,7 +46,7 @@ class PhotoProof:
         seeds: trainings per row.
         epsilon: budget of the protection in levels.
         test_fraction: share of each category's clean photos that is kept for testing.
-        exports: countermeasures applied to the protected files at full resolution.
+        exports: countermeasures applied to the protected files, at 720 pixels of the shorter side at most.
         loaded: countermeasures applied to all protected photos together, at the size they are trained on.
         limit: at most so many photos are used, drawn evenly from the categories, but LEAST_PHOTOS of each.
         split_seed: seed of the split and of the draw.

@@ -17,6 +17,9 @@ from unlearnable.imageset import ImageSet
 
 LOADER_THREADS = 4
 
+LARGEST = 720
+"""Pixels of the shorter side at which a countermeasure meets a photo at most, as sites show them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
@@ -31,12 +34,15 @@ class Pair:
 def load_files(
     files: Sequence[Path], *, size: int, sanitise: Sequence[str] = (), report: Report = silent
 ) -> list[list[UInt8[np.ndarray, "c h w"]]]:
-    """Decode files, then bring each to size x size RGB, as it is and after each countermeasure at full resolution.
+    """Decode files, then bring each to size x size RGB, as it is and after each countermeasure.
+
+    A countermeasure acts on the whole photo; one whose shorter side is above LARGEST is brought to it first. At 12
+    megapixels most of what JPEG takes comes back when the photo is made small, so this exploiter is the stronger one.
 
     Args:
         files: the photos.
         size: side in pixels.
-        sanitise: countermeasure names; each is applied to the whole decoded photo, before it is made small.
+        sanitise: countermeasure names; each is applied before the photo is made small.
         report: progress.
 
     Returns:
@@ -56,7 +62,8 @@ def load_files(
         if full.shape[0] == 1:
             full = np.repeat(full, 3, axis=0)
         labels = np.zeros(1, dtype=np.int64)
-        versions = [full] + [np.asarray(hook.sanitize(full[None], labels, runtime))[0] for hook in hooks]
+        large = _at_most(full)
+        versions = [full] + [np.asarray(hook.sanitize(large[None], labels, runtime))[0] for hook in hooks]
         return [_resized(version, size) for version in versions]
 
     images = []
@@ -79,6 +86,16 @@ def image_set(
         classes=classes,
         name=name,
     )
+
+
+def _at_most(pixels: UInt8[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "c s t"]:
+    height, width = pixels.shape[1:]
+    scale = LARGEST / min(height, width)
+    if scale >= 1:
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    small = image.resize((round(width * scale), round(height * scale)), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
 
 def _resized(pixels: UInt8[np.ndarray, "c h w"], size: int) -> UInt8[np.ndarray, "c {size} {size}"]:

@@ -27,7 +27,6 @@ WORSE = 10.0
 """Points above the published number from which a reason is owed."""
 
 REASONS = {
-    "neural tangent": "the kernel of a fully connected network, where the published number is of a convolutional one",
     "deep-confuse": "a small generator, which cannot see the class, and short paths; told the class, half is learned",
     "generator": "a small generator, which cannot see the class; told it, half is learned; told the place too, more",
 }

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from unlearnable.cli._app import run
+from unlearnable.evaluation.photos import PhotoProof
 from unlearnable.evaluation.proof import Plan
 from unlearnable.jobs import proving
 from unlearnable.jobs.owner import OWNER_KEY
@@ -234,13 +235,20 @@ def test_what_cannot_be_written_or_used_is_said_before_anything_is_read(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(proving, "read_pairs", None)
+    monkeypatch.setattr(PhotoProof, "plan", None)
     (tmp_path / "file.csv").write_text("mine")
     assert run(["prove", *pair, "-o", str(tmp_path / "file.csv")]) == 2
     assert run(["prove", *pair, "--device", "abacus"]) == 2
     said = capsys.readouterr().err
     assert "file.csv" in said
     assert "device must be auto" in said
+
+
+def test_a_proof_that_cannot_be_leaves_no_folder(pair: list[str], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run(["prove", pair[0], str(tmp_path / "empty")]) == 2
+    assert run(["prove", pair[0], str(tmp_path / "absent")]) == 2
+    assert not list(tmp_path.glob("*.proof"))
 
 
 def test_the_folder_one_stands_in_has_a_name_too(

@@ -97,10 +97,10 @@ class ProveJob:
             OSError: the report's folder cannot be written.
         """
         Runtime.auto(self.device)
+        pairs, entries = read_pairs([self.source, *self.more], self.protected, self.category)
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.folder):  # before the work: is there a place for what comes of it?
             pass
-        pairs, entries = read_pairs([self.source, *self.more], self.protected, self.category)
         chosen = find_recipe(self.recipe)
         seeds, limit, epochs = self.seeds, self.limit, self.epochs
         if self.quick:

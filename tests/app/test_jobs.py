@@ -16,6 +16,7 @@ import pytest
 from app.conftest import picture
 from unlearnable._words import shown
 from unlearnable.app import text
+from unlearnable.app import wishes as wishes_module
 from unlearnable.app import work as work_module
 from unlearnable.app.desk import Desk
 from unlearnable.app.manager import Manager
@@ -98,6 +99,7 @@ def test_the_check_says_how_far_it_is_and_can_be_paused(
     store = Store(tmp_path / "desk")
     name = store.add("protect", spec(photos))
     monkeypatch.setattr(work_module, "TOLD", 0.0)
+    monkeypatch.setattr(wishes_module, "TOLD", 0.0)
     change, told = Store.change, list[tuple[int, int]]()
 
     def watched(self: Store, job: str, **values: Any) -> None:
@@ -476,10 +478,10 @@ def test_the_store_survives_two_writers(tmp_path: Path) -> None:
 def test_what_is_asked_meanwhile_is_read_a_few_times_a_second(tmp_path: Path) -> None:
     store = Store(tmp_path)
     name = store.add("protect", {})
-    wishes = work_module._Wishes(store, name)
+    wishes = wishes_module.Wishes(store, name)
     assert not wishes.stop()
     store.change(name, wish="pause")
-    time.sleep(work_module.TOLD)
+    time.sleep(wishes_module.TOLD)
     assert wishes.stop()
 
 

@@ -18,7 +18,7 @@ from nicegui.testing.user_simulation import user_simulation
 
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
-from unlearnable.app.pages import history, look, pages
+from unlearnable.app.pages import history, look, pages, samples
 from unlearnable.app.pages import job as job_page
 from unlearnable.app.pages.look import _Choices
 from unlearnable.app.pictures import Sample
@@ -217,11 +217,11 @@ def test_the_estimate_has_the_check_in_it_and_the_room_that_the_type_needs(
 ) -> None:
     plan = prepare([photos], photos.with_name("out")).plan
     plan = replace(plan, items=plan.items * 20)
-    monkeypatch.setattr(look, "usable_cores", lambda: 2)
-    assert "about 60 s: 0.5 s" in look._estimate([sample()], plan), "120 photos: 30 s on two cores, then 30 s"
-    monkeypatch.setattr(look.shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * plan.bytes))
-    assert "too little room" in look._estimate([sample()], plan), "PNG of JPEG is four times as large"
-    assert "too little room" not in look._estimate([sample(bytes=(10, 11))], plan)
+    monkeypatch.setattr(samples, "usable_cores", lambda: 2)
+    assert "about 60 s: 0.5 s" in samples.estimate_of([sample()], plan), "120 photos: 30 s on two cores, then 30 s"
+    monkeypatch.setattr(samples.shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * plan.bytes))
+    assert "too little room" in samples.estimate_of([sample()], plan), "PNG of JPEG is four times as large"
+    assert "too little room" not in samples.estimate_of([sample(bytes=(10, 11))], plan)
 
 
 def test_copies_that_another_job_wrote_too_are_kept(desk: Desk, photos: Path) -> None:

@@ -3,7 +3,6 @@
 import signal
 import sqlite3
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from unlearnable._types import Progress
 from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.store import FileState, Job, Store
+from unlearnable.app.wishes import ENDING, TOLD, Paused, Wishes, leave
 from unlearnable.evaluation.store import claimed
 from unlearnable.protect import CheckProgress
 from unlearnable.protect import Progress as FileDone
@@ -27,13 +27,6 @@ NO_PICTURE = "it is not a picture"
 
 NAMED = 20
 """Files with problems that are named, of all that are counted."""
-
-TOLD = 0.25
-"""Seconds between two writes of progress."""
-
-ENDING = threading.Event()
-"""Set when this process is asked to end, as all are when the computer is shut down."""
-
 
 READING = "reading photos"
 """What a proof says while it counts photos, before it counts epochs."""
@@ -65,36 +58,6 @@ def work(folder: Path, name: str) -> None:
                 store.change(name, state="failed", message=sentence(error), finished=time.time(), seconds_left=None)
 
 
-class _Wishes:
-    """What the person asked for meanwhile, read from the store a few times a second."""
-
-    def __init__(self, store: Store, name: str) -> None:
-        self.store, self.name = store, name
-        self.last = -TOLD
-        self.wish, self.left_out = "run", set[str]()
-
-    def _look(self) -> None:
-        if ENDING.is_set() and self.wish == "run":
-            self.wish = "quit"
-            self.store.change(self.name, wish="quit")
-        if time.monotonic() - self.last < TOLD:
-            return
-        self.last = time.monotonic()
-        job = self.store.job(self.name)
-        self.wish = "pause" if job is None else job.wish
-        self.left_out = self.store.skipped(self.name)
-
-    def stop(self) -> bool:
-        """Return whether to stop."""
-        self._look()
-        return self.wish != "run"
-
-    def skip(self, key: str) -> bool:
-        """Return whether to leave a file out."""
-        self._look()
-        return key in self.left_out
-
-
 def protect(store: Store, job: Job) -> None:
     """Protect a folder, then check what was written."""
     from unlearnable.jobs.protecting import prepare
@@ -120,7 +83,7 @@ def protect(store: Store, job: Job) -> None:
     refused = ((keys[str(each.path)], str(each.path), each.reason) for each in prepared.plan.failures)
     store.fail_files(job.id, ((*row, "other" if row[2] == NO_PICTURE else "failed") for row in refused))
     store.change(job.id, total=len(items), done=0)
-    wishes = _Wishes(store, job.id)
+    wishes = Wishes(store, job.id)
     with _files(store, job.id) as ended:
         summary = prepared.run(workers=spec.get("workers"), progress=ended, stop=wishes.stop, skip=wishes.skip)
     result: dict[str, Any] = {
@@ -132,15 +95,15 @@ def protect(store: Store, job: Job) -> None:
         "seconds": round(summary.seconds, 1),
     }
     if summary.stopped == "it was interrupted":
-        _stopped(store, job.id)
+        leave(store, job.id)
         return
     if summary.stopped:
         raise ValueError(f"{summary.stopped}: what is written is kept; make room and go on")
     if summary.protected + summary.kept:
         try:
             report = check(source, output, progress=_checked(store, job.id, wishes))
-        except _Paused:
-            _stopped(store, job.id)
+        except Paused:
+            leave(store, job.id)
             return
         store.change(job.id, done=len(items) - summary.not_reached, total=len(items))
         failed = {str(failure.path) for failure in summary.failures}
@@ -163,17 +126,13 @@ def _key(path: Path, source: Path) -> str:
     return path.relative_to(source).as_posix() if source in path.parents else path.name
 
 
-class _Paused(Exception):
-    """The person asked to pause."""
-
-
-def _checked(store: Store, name: str, wishes: _Wishes) -> Callable[[CheckProgress], None]:
-    """Return a progress callback of the check, which ends with `_Paused` if that is asked for."""
+def _checked(store: Store, name: str, wishes: Wishes) -> Callable[[CheckProgress], None]:
+    """Return a progress callback of the check, which ends with `Paused` if that is asked for."""
     start, last = time.monotonic(), [0.0]
 
     def told(now: CheckProgress) -> None:
         if wishes.stop():
-            raise _Paused
+            raise Paused
         if time.monotonic() - last[0] >= TOLD:
             last[0] = time.monotonic()
             left = (last[0] - start) / now.done * (now.total - now.done)
@@ -225,13 +184,13 @@ def prove(store: Store, job: Job) -> None:
         quick=spec["quick"],
         pictures=spec.get("pictures", False),
     )
-    wishes = _Wishes(store, job.id)
+    wishes = Wishes(store, job.id)
     clock: list[tuple[float, int]] = []
     last = [0.0]
 
     def report(now: Progress) -> None:
         if wishes.stop():
-            raise _Paused
+            raise Paused
         clock.append((time.monotonic(), now.done))
         if time.monotonic() - last[0] < TOLD and now.done < now.total:
             return
@@ -249,10 +208,10 @@ def prove(store: Store, job: Job) -> None:
         reads, last[0] = False, 0.0
         clock.clear()
         proof, page = readied.run(report, watch)
-    except _Paused:
+    except Paused:
         if reads:  # nothing of it is kept
             store.change(job.id, done=0, total=0)
-        _stopped(store, job.id)
+        leave(store, job.id)
         return
     titles = {row["name"]: row["title"] for row in proof["rows"]}
     result = {"report": str(page), "worst": proof["worst"], "rows": proof["rows"], "titles": titles}
@@ -267,13 +226,13 @@ def lab(store: Store, job: Job) -> None:
     spec = job.spec
     settings = {name: spec[name] for name in ("data", "per_class", "countermeasure")}
     asked = LabJob(poison=made(spec["method"], spec["settings"]), folder=store.folder / "lab" / job.id, **settings)
-    wishes = _Wishes(store, job.id)
+    wishes = Wishes(store, job.id)
     total, done, last = 2 * asked.recipe.epochs, [0], [0.0]
     store.change(job.id, total=total)
 
     def note(words: str, left: float | None) -> None:
         if wishes.stop():
-            raise _Paused
+            raise Paused
         if time.monotonic() - last[0] < TOLD and left is not None:
             return
         last[0] = time.monotonic()
@@ -286,18 +245,10 @@ def lab(store: Store, job: Job) -> None:
 
     try:
         result = asked.run(note, watch)
-    except _Paused:
-        _stopped(store, job.id)
+    except Paused:
+        leave(store, job.id)
         return
     store.change(job.id, state="done", result=result, note="", finished=time.time(), seconds_left=None, done=total)
-
-
-def _stopped(store: Store, name: str) -> None:
-    """Leave the job paused; or waiting for the app's next start, if the app was closed."""
-    job = store.job(name)
-    if job is not None:
-        state = "waiting" if job.wish == "quit" else "paused"
-        store.change(name, state=state, note="", seconds_left=None, wish="run" if job.wish == "quit" else job.wish)
 
 
 KINDS: dict[str, Callable[[Store, Job], None]] = {"protect": protect, "prove": prove, "lab": lab}

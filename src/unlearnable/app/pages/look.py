@@ -1,35 +1,23 @@
 """Look at three protected photos before anything is written."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlencode
 
 from nicegui import ui
 
-from unlearnable._words import sentence, shown, spoken
+from unlearnable._words import sentence
 from unlearnable.app import text
 from unlearnable.app.desk import Desk
 from unlearnable.app.pages.frame import aside, card, size, title
+from unlearnable.app.pages.samples import estimate_of, left_out, show_samples
 from unlearnable.app.paths import OutsideError
-from unlearnable.app.pictures import Sample, samples
-from unlearnable.app.work import NO_PICTURE
-from unlearnable.jobs.owner import usable_cores
+from unlearnable.app.pictures import samples
 from unlearnable.jobs.protecting import ProtectJob, prepare
 from unlearnable.media import Target
-from unlearnable.protect import MANIFEST, Plan, Strength
-
-FEW_SECONDS = 10
-"""Below it, no number is said."""
-
-NAMED = 5
-"""Files with problems that are named, of all that are counted."""
-
-ROOM = 1.2
-"""Free bytes that are wanted for each byte that the samples let expect."""
+from unlearnable.protect import MANIFEST, Strength
 
 By = Literal["folder", "one", "list"]
 
@@ -160,7 +148,7 @@ async def look_page(desk: Desk, source: str, query: Mapping[str, str]) -> None:
         start.set_text(text.PROTECT_ONE if count == 1 else text.PROTECT.format(count=count))
         beside.clear()
         with beside:
-            _left_out(job.plan, folder)
+            left_out(job.plan, folder)
         preview.clear()
         with preview:
             ui.label(text.MAKING_PREVIEW).classes("faint").props("role=status")
@@ -172,9 +160,9 @@ async def look_page(desk: Desk, source: str, query: Mapping[str, str]) -> None:
             return
         preview.clear()
         with preview:
-            _samples(made, failed)
+            show_samples(made, failed)
         if made:
-            estimate.set_text(_estimate(made, job.plan))
+            estimate.set_text(estimate_of(made, job.plan))
         if not begun[0]:
             start.props(remove="disable")
 
@@ -250,78 +238,3 @@ def _usable(place: Path) -> bool:
         return not place.exists() or (place / MANIFEST).is_file() or not any(place.iterdir())
     except OSError:  # a file, or a folder that may not be looked into
         return False
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
-
-
-def _left_out(plan: Plan, folder: Path) -> None:
-    """Say what is there besides the photos, and what of the list does not fit."""
-    cannot = [each for each in plan.failures if each.reason != NO_PICTURE]
-    if others := len(plan.failures) - len(cannot):
-        ui.label(text.NO_PICTURES.format(count=others)).classes("faint")
-    lines = [f"{shown(str(each.path.relative_to(folder)))}: {each.reason}" for each in cannot]
-    for words, rows in ((text.CANNOT.format(count=len(lines)), lines), (text.UNMATCHED, plan.warnings)):
-        if rows:
-            more = [text.AND_MORE.format(count=len(rows) - NAMED)] if len(rows) > NAMED else []
-            for row in (words, *rows[:NAMED], *more):
-                ui.label(row).classes("failed").style("overflow-wrap: anywhere")
-
-
-def _estimate(made: list[Sample], plan: Plan) -> str:
-    """Say how long all photos will take, and whether the disk has room for them, as the samples let expect."""
-    count, cores = len(plan.items), usable_cores()
-    each, check = (sum(getattr(one, name) for one in made) / len(made) for name in ("seconds", "checking"))
-    total = each * count / min(cores, count) + check * count
-    words = text.SOON
-    if total >= FEW_SECONDS:
-        words = text.ESTIMATE.format(time=spoken(total), seconds=each, cores=cores, check=check)
-    read, written = (sum(one.bytes[place] for one in made) for place in (0, 1))
-    need, free = ROOM * plan.bytes * written / read, shutil.disk_usage(_existing(plan.output)).free
-    return f"{words} {text.NO_SPACE.format(need=size(need), free=size(free))}" if free < need else words
-
-
-def _samples(made: list[Sample], failed: list[str]) -> None:
-    for words in failed:
-        ui.label(words).classes("failed")
-    for sample in made:
-        with card():
-            title(sample.name, 2)
-            holder = ui.element("div").classes("w-full")
-            view = ui.toggle(
-                {"compare": text.COMPARE, "actual": text.ACTUAL, "difference": text.DIFFERENCE}, value="compare"
-            ).props("unelevated no-caps")
-            words = next(sentence for least, sentence in text.SEEN if sample.psnr >= least)
-            moved = text.MOVED.format(psnr=sample.psnr, ssim=sample.ssim, linf=sample.linf)
-            ui.label(f"{words} {moved}").classes("faint")
-
-            def draw(sample: Sample = sample, holder: ui.element = holder, view: ui.toggle = view) -> None:
-                holder.clear()
-                with holder:
-                    ui.html(_picture(sample, view.value), sanitize=False).classes("w-full")
-
-            view.on_value_change(draw)
-            draw()
-
-
-def _picture(sample: Sample, view: str) -> str:
-    name = escape(sample.name, quote=True)
-    if view == "difference":
-        source = f"/photo/{sample.difference}"
-        alt = f"{text.DIFFERENCE}: {name}"
-        return f'<div class="compare"><img src="{source}" alt="{alt}"></div>'
-    width, height = sample.size
-    slider = (
-        f'<div class="compare"><img src="/photo/{sample.before}" alt="{text.BEFORE}: {name}" '
-        f'width="{width}" height="{height}">'
-        f'<div class="over"><img src="/photo/{sample.after}" alt="{text.AFTER}: {name}"></div>'
-        f'<span class="handle"></span><span class="tag left">{text.BEFORE}</span>'
-        f'<span class="tag right">{text.AFTER}</span>'
-        f'<input type="range" min="0" max="100" value="50" aria-label="{escape(text.SLIDE)}: {name}"></div>'
-    )
-    if view == "actual":
-        return f'<div class="actual" tabindex="0" role="region" aria-label="{name}">{slider}</div>'
-    return slider

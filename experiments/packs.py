@@ -24,7 +24,7 @@ from experiments._record import RESULTS, curve, once, say
 from unlearnable import media
 from unlearnable._runtime import Runtime
 from unlearnable.datasets.parquet import encoded_images
-from unlearnable.evaluation.proof import smooth_noise
+from unlearnable.evaluation.controls import smooth_noise
 from unlearnable.imageset import ImageSet
 from unlearnable.media import Picture
 from unlearnable.models import ARCHITECTURES

@@ -371,6 +371,23 @@ def test_what_the_app_alone_has_of_a_job_goes_with_it(tmp_path: Path) -> None:
     assert all((place / "0.png").exists() for place in (foreign, copies, tmp_path / "desk" / "lab" / "other"))
 
 
+def test_dropped_photos_that_no_job_came_of_go_after_a_week(tmp_path: Path) -> None:
+    manager = Manager(tmp_path / "desk")
+    uploads = (tmp_path / "desk" / "uploads").resolve()
+    manager.tidy()  # with no uploads at all
+    old, new, read, proven = (uploads / f"photos-2026-01-02-030405-00000{number}" for number in range(4))
+    copies, foreign = uploads / f"{old.name}.protected", uploads / "photos-of-mine"
+    for place in (old, new, read, proven, copies, foreign):
+        place.mkdir(parents=True)
+        (place / "0.png").touch()
+        if place != new:
+            os.utime(place, (0, time.time() - 8 * 24 * 3600))
+    manager.store.add("protect", {"source": str(read), "output": str(tmp_path / "out")})
+    manager.store.add("prove", {"source": str(tmp_path), "protected": str(proven / "sub")})
+    manager.tidy()
+    assert sorted(uploads.iterdir()) == sorted((new, read, proven, copies, foreign))
+
+
 def test_a_file_that_is_no_history_is_named(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 40)
     with pytest.raises(ValueError, match="move it away"):

@@ -10,9 +10,10 @@ import pytest
 from unlearnable import ImageSet, Runtime
 from unlearnable._types import Progress
 from unlearnable.evaluation import fitting
+from unlearnable.evaluation.controls import smooth_control
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.metrics import verdict
-from unlearnable.evaluation.proof import Plan, Row, prove, smooth_control
+from unlearnable.evaluation.proof import Plan, Row, prove
 from unlearnable.training.pretraining import PROBE_RATES
 from unlearnable.training.recipes import recipe
 
@@ -209,6 +210,14 @@ def test_progress_counts_what_may_come_and_a_clock_measures_what_is_trained_now(
     told.clear()
     prove(layout, runtime=Runtime.auto("cpu"), store=tmp_path, report=tell)
     assert told == [(8, 10), (9, 10), (10, 10), (10, 10)], "what is stored is no work"
+
+
+def test_with_more_seeds_what_is_stored_comes_first(tmp_path: Path) -> None:
+    small = plan(recipe=replace(RECIPE, epochs=1))
+    prove(replace(small, seeds=(0,)), runtime=Runtime.auto("cpu"), store=tmp_path)
+    told: list[int] = []
+    prove(small, runtime=Runtime.auto("cpu"), store=tmp_path, report=lambda now: told.append(now.done))
+    assert told[0] == 3, "a clock that starts at the first word measures work alone"
 
 
 def test_test_images_in_training_are_refused_or_flagged() -> None:

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from unlearnable.app.work import alive
 
 UPLOADED = re.compile(r"photos-\d{4}-\d{2}-\d{2}-\d{6}-\d{6}")
 """How a folder of photos is called that were dropped into the page."""
+
+KEPT_DAYS = 7
+"""How long dropped photos are kept that no job came of: the page of three samples may still be open."""
 
 
 class Manager:
@@ -113,14 +118,26 @@ class Manager:
     def uploaded(self, job: Job) -> Path | None:
         """Return the folder of the photos that were dropped into the page for a job and for no other."""
         place = Path(job.spec.get("source", ""))
-        ours = place.parent == (self.folder / "uploads").resolve() and UPLOADED.fullmatch(place.name)
-        if not ours or place.is_symlink():
-            return None
-        for other in self.store.jobs():
-            paths = (Path(other.spec[name]) for name in ("source", "output", "protected") if name in other.spec)
-            if other.id != job.id and any(place == path or place in path.parents for path in paths):
-                return None
-        return place
+        return place if self._ours(place) and not self._wanted(place, but=job.id) else None
+
+    def _ours(self, place: Path) -> bool:
+        """Return whether this app made the folder, for photos that were dropped."""
+        named = place.parent == (self.folder / "uploads").resolve() and UPLOADED.fullmatch(place.name)
+        return bool(named) and not place.is_symlink()
+
+    def _wanted(self, place: Path, but: str = "") -> bool:
+        """Return whether a job other than `but` has to do with a folder or what is in it."""
+        specs = [job.spec for job in self.store.jobs() if job.id != but]
+        paths = [Path(spec[name]) for spec in specs for name in ("source", "output", "protected") if name in spec]
+        return any(place == path or place in path.parents for path in paths)
+
+    def tidy(self) -> None:
+        """Remove photos that were dropped into the page more than KEPT_DAYS ago and that no job came of."""
+        for place in sorted((self.folder / "uploads").resolve().glob("photos-*")):
+            with suppress(OSError):  # the next start tries again
+                old = time.time() - place.stat().st_mtime > KEPT_DAYS * 24 * 3600
+                if old and place.is_dir() and self._ours(place) and not self._wanted(place):
+                    shutil.rmtree(place)
 
     def close(self, seconds: float = 20.0) -> None:
         """Ask what runs to stop where it is and to go on at the next start; wait for it."""

@@ -178,6 +178,7 @@ def serve(
                 webbrowser.open(_for_once(url))
             return
         desk = Desk.at(home, allowed)
+        desk.manager.tidy()
         found, token = free_port(port), secrets.token_urlsafe(24)
         if found != port:
             say(text.TAKEN.format(port=port, other=found))

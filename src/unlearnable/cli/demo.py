@@ -110,8 +110,9 @@ def _protect(output: Path, quiet: bool) -> int:
 def _prove(output: Path, device: str, quiet: bool) -> dict[str, Any]:
     from unlearnable._runtime import Runtime
     from unlearnable.datasets import load
+    from unlearnable.evaluation.controls import random_control
     from unlearnable.evaluation.photos import EXPORTS
-    from unlearnable.evaluation.proof import KNOWN_UNTESTED, Plan, Row, prove, random_control
+    from unlearnable.evaluation.proof import KNOWN_UNTESTED, Plan, Row, prove
     from unlearnable.exploiters import countermeasure
     from unlearnable.poisons.error_min import ErrorMin
     from unlearnable.training.recipes import recipe

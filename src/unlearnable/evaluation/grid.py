@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -274,7 +274,7 @@ def _share(suite: Suite, waiting: Sequence[Trial], place: Place, runtime: Runtim
     before = len(suite.trials) - len(waiting)
     try:
         while any(worker.is_alive() for worker in workers):
-            done = _count(place.trial(suite, trial) for trial in waiting)
+            done = sum(place.trial(suite, trial).is_file() for trial in waiting)
             report(Progress(done=before + done, total=len(suite.trials), note=f"{jobs} processes"))
             workers[0].join(POLL_SECONDS)
             if not workers[0].is_alive():
@@ -289,10 +289,6 @@ def _share(suite: Suite, waiting: Sequence[Trial], place: Place, runtime: Runtim
             f"{len(crashed)} of {jobs} processes ended with code {crashed[0]}; what they finished is kept, "
             "run the same command again to go on"
         )
-
-
-def _count(paths: Iterable[Path]) -> int:
-    return sum(path.is_file() for path in paths)
 
 
 def _worker(suite: Suite, waiting: Sequence[Trial], place: Place, runtime: Runtime, threads: int) -> None:

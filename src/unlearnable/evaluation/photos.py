@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unlearnable._types import Parameters, Progress, Report, silent
-from unlearnable.evaluation.proof import Plan, Row, random_control, smooth_control
+from unlearnable.evaluation.controls import random_control, smooth_control
+from unlearnable.evaluation.proof import Plan, Row
 from unlearnable.evaluation.published import Pair, image_set, load_files
 from unlearnable.imageset import ImageSet
 from unlearnable.training.recipes import RECIPES, Recipe

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int8
 
 from unlearnable._runtime import Runtime, hardware, versions
-from unlearnable._types import Parameters, Progress, Report, Scope, silent
+from unlearnable._types import Parameters, Progress, Report, silent
 from unlearnable.evaluation.exploit import Training
 from unlearnable.evaluation.flags import Flag, batch_flag, find_flags, overlap_flag, restart_flag
 from unlearnable.evaluation.metrics import Verdict, chance, interval, learned, verdict
 from unlearnable.evaluation.store import resumed
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons.random import RandomNoise
 from unlearnable.training.fit import Epoch
 from unlearnable.training.recipes import Recipe
 
@@ -98,33 +96,6 @@ class Plan:
                 raise ValueError(f"{len(shared)} test images are in the training set {row.name!r}: split them first")
 
 
-def random_control(clean: ImageSet, *, epsilon: float, scope: Scope, seed: int = 0) -> ImageSet:
-    """Return `clean` with uniform random noise of the same budget and scope: what luck alone does."""
-    return RandomNoise(epsilon=epsilon, scope=scope, seed=seed).craft(clean).apply(clean)
-
-
-CYCLES = 4.0
-"""Of smooth random noise: the width of its spectrum, in cycles per image."""
-
-
-def smooth_noise(generator: np.random.Generator, shape: tuple[int, ...], epsilon: float) -> Int8[np.ndarray, "k c h w"]:
-    """Return Gaussian noise [k c h w] with a Gaussian spectrum of CYCLES, cut at one standard deviation, which is ε."""
-    down, across = (np.fft.fftfreq(side) * side for side in shape[2:])
-    keep = np.exp(-(down[:, None] ** 2 + across**2) / (2 * CYCLES**2))
-    noise = np.fft.ifft2(np.fft.fft2(generator.standard_normal(shape)) * keep).real
-    return np.rint(epsilon * np.clip(noise / noise.std((2, 3), keepdims=True), -1, 1)).astype(np.int8)
-
-
-def smooth_control(clean: ImageSet, *, epsilon: float, seed: int = 0) -> ImageSet:
-    """Return `clean` with smooth random colours of each class: what a pack's noise does that is not optimised.
-
-    It is about as large as a pack's noise; uniform noise of the same ε is smaller, and gone when a photo is made small.
-    """
-    shape = (len(clean.classes), *clean.pixels.shape[1:])
-    levels = smooth_noise(np.random.default_rng([seed, 0x5300]), shape, epsilon).astype(np.int16)
-    return clean.with_pixels((clean.pixels + levels[clean.labels]).clip(0, 255).astype(np.uint8))
-
-
 Watch = Callable[[str, int, int, float], None]
 """Is told of every epoch: the row's name, the seed, the number of the epoch, percent of clean test images."""
 
@@ -189,8 +160,11 @@ def prove(
 
 
 def _jobs(plan: Plan, records: Sequence[Parameters]) -> Iterator[tuple[Row, str, int]]:
-    """Yield what is trained, by which name and seed: the rows and, once these are done, the ceilings that matter."""
-    yield from ((row, row.name, seed) for row in plan.rows for seed in plan.seeds)
+    """Yield what is trained, by which name and seed: the rows and, once these are done, the ceilings that matter.
+
+    Seeds that an earlier proof trained come first, so that the time left is measured on work.
+    """
+    yield from ((row, row.name, seed) for seed in plan.seeds for row in plan.rows)
     for ceiling in _ceilings(plan, records):
         yield from ((ceiling, f"{CEILING}{ceiling.name}", seed) for seed in plan.seeds)
 

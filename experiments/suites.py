@@ -174,6 +174,9 @@ JUDGES = (
 STRONGEST = ("resilient targeted", "targeted", "convolution")
 """Rows of `OTHERS` that the judges left standing; they meet every countermeasure too."""
 
+AGAINST_CONTRASTIVE = ("contrastive", "transferable", "augmented error-min")
+"""Rows of `OTHERS` made against learning without labels; they meet the one exploiter that does."""
+
 
 def _ten_thousand(column: str, row: str, seed: int, chosen: Recipe | None = None, title: str = "") -> Trial:
     return Trial(
@@ -215,12 +218,14 @@ def c10_10k() -> Suite:
         trials += block(POISONS, columns, 0)
     trials += block(OTHERS, JUDGES[:5], 0)
     trials += block(OTHERS, JUDGES[5:], 0)
+    trials += block(AGAINST_CONTRASTIVE, ("simclr:16",), 0)
     for columns in (CHEAP, DEAR[:1], KNOWING, (LONG,)):
         trials += [trial for trial in block(STRONGEST, columns, 0) if trial not in trials]
     for seed in (1, 2):
         for columns in (CHEAP, KNOWING, (PLAIN_OTHER, LONG)):
             trials += block(POISONS, columns, seed)
         trials += block(OTHERS, JUDGES, seed)
+        trials += block(AGAINST_CONTRASTIVE, ("simclr:16",), seed)
     for seed in range(3):
         for columns in (MORE, DEAR):
             trials += [trial for trial in block(POISONS, columns, seed) if trial not in trials]

@@ -24,6 +24,9 @@ class Contrastive(Alternating):
     Source: He, Zha, Katabi, Indiscriminate Poisoning Attacks on Unsupervised Contrastive Learning, ICLR 2023 (MIT).
     Differs from the paper: no projection head; small surrogates in turn and few rounds, not 1,000 epochs.
 
+    So short it protects from nothing yet: of 10,000 images of CIFAR-10 `simclr:16` learns 50.4 percent, of clean ones
+    50.9, and plain training 77.6 of 79.0 (one seed).
+
     Args:
         strength: of the views, from 0 to 1.
 

@@ -81,7 +81,7 @@ OTHERS: dict[str, AnyPoison] = {
     "generator, class-wise": GeneratorNoise(),
     "deep-confuse, class-wise": DeepConfuse(),
 }
-"""Every other method of the registry, each with its own defaults."""
+"""Every other method of the registry but those for patches and packs, each with its own defaults."""
 
 CHEAP = (
     "none",

@@ -29,7 +29,7 @@ _OTHER_KINDS = {
 _KNOWN_STARTS = (b"\xff\xd8\xff", png.SIGNATURE, b"II*\x00", b"MM\x00*")
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 _FILM = re.compile(rb"ftyp(?:mp4|isom|iso\d|avc1|3gp|qt  )")
-FILM_LEFT_OUT = "the film of a motion photo was left out"
+_FILM_LEFT_OUT = "the film of a motion photo was left out"
 _CREDENTIALS = b"jumdc2pa\x00\x11\x00\x10"
 """How the box begins that holds Content Credentials, in every kind of file."""
 
@@ -232,7 +232,7 @@ def _metadata(image: Image.Image, kind: Format, data: bytes, size: tuple[int, in
     if kind == "HEIF" and (info.get("aux") or info.get("depth_images")):
         notes.append("a second picture in the file (gain map or depth) was left out")
     if kind in ("HEIF", "AVIF") and has_film(data):
-        notes.append(FILM_LEFT_OUT)
+        notes.append(_FILM_LEFT_OUT)
     if kind == "JPEG":
         notes += _left_in_jpeg(image, data)
     iptc, said = _iptc(image, kind)
@@ -266,7 +266,7 @@ def _left_in_jpeg(image: Image.Image, data: bytes) -> list[str]:
         notes.append("its extended XMP was left out")
     tail = data[jpeg.end(data) :]
     if _FILM.search(tail):
-        notes.append(FILM_LEFT_OUT)
+        notes.append(_FILM_LEFT_OUT)
     elif image.format != "MPO" and tail.strip(b"\x00\r\n "):
         notes.append("data behind the picture were left out")
     return notes

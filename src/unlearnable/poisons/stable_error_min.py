@@ -25,8 +25,7 @@ class StableErrorMin(RobustErrorMin):
 
     With 10,000 images of CIFAR-10 `fast-small` learns 40.7 (42.3) percent, last (best) epoch, one seed; published are
     14.8, on 50,000. Thrice the steps on θ (39.1), 10 steps of ε / 5 on δ (38.0), or 24 epochs of the exploiter (39.0)
-    changed little: with either search the surrogates still erred on 26 and 42 percent of what δ was made on in the last
-    of the eight rounds.
+    changed little. With either search the surrogates still erred on much of what δ was made on in the last round.
 
     Settings are those of `RobustErrorMin`: the radius is that of the draw too, and PGD is only taken when θ is trained.
     """

@@ -443,8 +443,9 @@ def test_what_is_left_out_of_a_jpeg_is_said_once(rng, what, progressive):
 @pytest.mark.parametrize("wide", [False, True])
 def test_the_film_of_a_motion_photo_in_a_box_is_said(rng, kind, wide):
     plain = saved(scene(rng), kind)
-    head = struct.pack(">I4sQ", 1, b"mpvd", len(FILM) + 16) if wide else struct.pack(">I4s", len(FILM) + 8, b"mpvd")
-    assert decode(plain + head + FILM).notes == ("the film of a motion photo was left out",)
+    other = struct.pack(">I4sQ", 1, b"free", 20) if wide else struct.pack(">I4s", 12, b"free")
+    head = struct.pack(">I4s", len(FILM) + 8, b"mpvd")
+    assert decode(plain + other + bytes(4) + head + FILM).notes == ("the film of a motion photo was left out",)
     last = struct.pack(">I4s", 0, b"mpvd")
     assert decode(plain + last + FILM).notes == ("the film of a motion photo was left out",)
     assert decode(plain + struct.pack(">I4s", 12, b"free") + b"mpvd").notes == ()

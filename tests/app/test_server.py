@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from unlearnable.app import server
 from unlearnable.app.server import free_port
 from unlearnable.cli._app import run
 from unlearnable.evaluation.store import claimed
@@ -166,3 +167,12 @@ def test_wrong_use_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "--port must be 1 to 65535" in capsys.readouterr().err
     assert run(["app", "--no-browser", "--data", str(tmp_path / "x"), "--allow", str(tmp_path / "gone")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_launch_tidies_what_was_dropped_long_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped = tmp_path / "uploads" / "photos-2026-01-02-030405-000006"
+    dropped.mkdir(parents=True)
+    os.utime(dropped, (0, 0))
+    monkeypatch.setattr(server, "_run", lambda *values: None)
+    server.serve(folder=tmp_path, browser=False, say=lambda words: None)
+    assert not dropped.exists()

@@ -276,6 +276,29 @@ def c10() -> Suite:
     return Suite(name="c10", trials=tuple(trials))
 
 
+def alternation() -> Suite:
+    """How stable error-min is searched: steps on θ in a round, its rate, a radius that grows; 5,000 images."""
+    variants = {
+        "as defaults": StableErrorMin(),
+        "no ramp": StableErrorMin(ramp=0),
+        "no ramp, slow": StableErrorMin(ramp=0, model_steps=20, learning_rate=0.1),
+        "no ramp, slow, two surrogates": StableErrorMin(
+            ramp=0, model_steps=10, learning_rate=0.1, surrogates=("fast-small", "resnet-small"), rounds=8
+        ),
+    }
+    trials = [
+        Trial(
+            row=row,
+            dataset="cifar10",
+            per_class=500,
+            poison=poison,
+            recipe=exploiter("fast-small", 16),
+        )
+        for row, poison in {"clean": None, **variants}.items()
+    ]
+    return Suite(name="alternation", trials=tuple(trials))
+
+
 SMOKE = {
     "vae": "vae:3,epochs=1",
     "diffusion": "diffusion:100,steps=20",

@@ -28,8 +28,6 @@ WORSE = 10.0
 
 REASONS = {
     "deep-confuse": "a small generator, which cannot see the class, and short paths; told the class, half is learned",
-    "robust error-min": "as for `stable error-min`, whose search differs in one step",
-    "stable error-min": "not known; longer rounds, in which its networks still erred on much, changed little",
     "generator": "a small generator, which cannot see the class; told it, half is learned; told the place too, more",
 }
 """Why a row of the other methods is worse than published, as far as known."""

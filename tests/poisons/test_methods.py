@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons import _alternating, self_ensemble
+from unlearnable.poisons import _alternating, robust_error_min, self_ensemble
 from unlearnable.poisons._bilevel import Batches
 from unlearnable.poisons._generator import Generator
 from unlearnable.poisons._slots import in_grey
@@ -33,6 +33,7 @@ from unlearnable.poisons.one_pixel import OnePixel
 from unlearnable.poisons.paired_error_min import PairedErrorMin
 from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
+from unlearnable.poisons.robust_error_min import RobustErrorMin
 from unlearnable.poisons.self_ensemble import SelfEnsemble
 from unlearnable.poisons.transferable import Transferable, separability
 from unlearnable.training.contrast import nt_xent
@@ -209,6 +210,22 @@ def test_noise_that_is_searched_without_images_asks_no_network(monkeypatch: pyte
     assert not seen
     Transferable(**quick).craft(images(count=40, size=8), RUNTIME)
     assert seen
+
+
+def test_the_radius_of_robust_noise_grows_and_no_search_ends_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[float] = []
+
+    def attacked_(model: nn.Module, images: Tensor, labels: Tensor, *, radius: float, steps: int) -> Tensor:
+        seen.append(radius)
+        return images
+
+    monkeypatch.setattr(robust_error_min, "attacked", attacked_)
+    settings: dict[str, Any] = {"rounds": 6, "model_steps": 1, "noise_steps": 1, "ramp": 0.5, "batch_size": 60}
+    RobustErrorMin(**settings, stop_error=0.99).craft(images(), RUNTIME)
+    assert list(dict.fromkeys(seen)) == pytest.approx([0, 4 / 3, 8 / 3, 4]), "easy enough from the first round on"
+    assert RobustErrorMin(ramp=0).stage(0).radius == 4
 
 
 def test_contrastive_noise_needs_no_second_category() -> None:

@@ -49,6 +49,7 @@ def test_a_setting_that_is_not_finite_is_refused_by_every_method(name: str, fiel
     [
         ("error-max", {"stop_error": 1.01}, "stop_error must be a share from 0 to 1; got 1.01"),
         ("error-max", {"stop_error": -0.1}, "stop_error must be a share from 0 to 1; got -0.1"),
+        ("robust-error-min", {"ramp": 1.5}, "ramp must be a share of the rounds, from 0 to 1; got 1.5"),
         ("slots", {"steps": 0}, "one must be positive"),
         ("slots", {"steps": -1, "grey_steps": 2}, "must not be negative"),
         ("slots", {"grey_steps": -1}, "must not be negative"),

@@ -124,6 +124,13 @@ class Alternating(AdditivePoison):
         """The highest frequency of δ's gradient that is used, in cycles per image."""
         return math.inf if self.cycles is None else self.cycles
 
+    def stage(self, done: float) -> "Alternating":
+        """Return the settings of a moment of the search, `done` being the share of rounds before it, from 0 to 1.
+
+        Views and objectives are those of the stage. The search does not stop early in a stage that is not the last.
+        """
+        return self
+
     def model_view(
         self,
         model: nn.Module,
@@ -194,16 +201,14 @@ class Alternating(AdditivePoison):
             begun = int(saved["rounds"])
         for number in range(begun, self.alternations):
             turn = number % len(models)
-            model = models[turn]
+            model, now = models[turn], self.stage(number / self.alternations)
             note = f"round {number + 1}"
             for _ in range(self.model_steps if self.uses_model else 0):
                 rows = batches.next().to(runtime.device)
                 batch = perturbed(images[rows], levels[labels[rows] if by_class else rows].float())
                 with runtime.autocast():
-                    seen = self.model_view(model, batch, labels[rows], views)
-                loss, _ = model_step(
-                    model, optimisers[turn], seen.detach(), labels[rows], runtime, self.model_objective
-                )
+                    seen = now.model_view(model, batch, labels[rows], views)
+                loss, _ = model_step(model, optimisers[turn], seen.detach(), labels[rows], runtime, now.model_objective)
                 note = f"round {number + 1}, loss {loss:.2f}"
             sweep = batches.sweep(runtime.generator(f"sweep {number}") if self.of_batch else None)
             wrong = 0.0
@@ -211,7 +216,7 @@ class Alternating(AdditivePoison):
                 for position, there in enumerate(sweep, start=1):
                     rows = there.to(runtime.device)
                     own = levels.float() if by_class else levels[rows].float()
-                    found, share = self._noise_steps(model, images[rows], own, labels[rows], runtime, views)
+                    found, share = now._noise_steps(model, images[rows], own, labels[rows], runtime, views)
                     if by_class:
                         levels = found.half()
                     else:
@@ -220,7 +225,7 @@ class Alternating(AdditivePoison):
                     done = number * batches.batches + position
                     report(Progress(done=done, total=self.alternations * batches.batches, note=note))
             errors[turn] = wrong
-            if self.stops and max(errors) <= self.stop_error:
+            if self.stops and now == self and max(errors) <= self.stop_error:
                 break
             state.keep(
                 {

@@ -20,7 +20,8 @@ class ResilientErrorMin(Alternating):
     the size and back; then a random shift and mirror.
 
     Source: our own; what stable error-min does with random noise, with the image compressions of Liu, Zhao, Larson,
-    Image Shortcut Squeezing, ICML 2023.
+    Image Shortcut Squeezing, ICML 2023. Few and large steps on θ in a round, as in `RobustErrorMin`, for the same
+    reason.
 
     Args:
         plain: share of batches that are seen as they are; the rest is JPEG, grey and half the size, 3 : 2 : 1.
@@ -35,7 +36,10 @@ class ResilientErrorMin(Alternating):
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
 
     scope: Scope = "sample-wise"
-    rounds: int = 8
+    surrogates: tuple[str, ...] | None = ("fast-small",)
+    rounds: int = 20
+    model_steps: int = 4
+    learning_rate: float = 1.0
     plain: float = 0.25
     lowest: int = 10
     shift: int = 2

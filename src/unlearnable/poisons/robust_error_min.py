@@ -27,6 +27,9 @@ class RobustErrorMin(Alternating):
     against attacks before δ moves has learned what the images show, and δ makes more of that: a network trained on the
     result fits it at once and still learns something true. δ should be what θ learns first.
 
+    With 10,000 images of CIFAR-10 `fast-small` learns 21.2 (22.6) percent and `vgg-small`, which is no surrogate, 10.6
+    (17.9), last (best) epoch, one seed; published are 17.5, on 50,000.
+
     Args:
         radius: ρ in levels.
         ramp: share of the rounds in which ρ grows to that; 0 to 1.

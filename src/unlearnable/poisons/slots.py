@@ -214,9 +214,12 @@ class _Search:
             raise TrainingDivergedError(f"the loss of the {name} network became {loss.item()}; try another seed")
         learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        learner.optimiser.step()
         assert levels.grad is not None
-        self._move(self.averages[turn], levels.grad, slots)
+        found = [levels.grad, *(each.grad for each in learner.model.parameters() if each.grad is not None)]
+        # photos that are all one colour leave the norms nothing to divide by, and gradients can overflow: no step then
+        if all(bool(each.isfinite().all()) for each in found):
+            learner.optimiser.step()
+            self._move(self.averages[turn], levels.grad, slots)
         return name, loss.item()
 
     def _images(

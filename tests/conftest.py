@@ -1,7 +1,9 @@
 """Shared fixtures; jaxtyping and beartype check shapes in the whole test run."""
 
 import os
+import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,29 @@ SLOWEST = ("test_notebooks.py", "test_demo.py", "test_journey.py", "test_checkpo
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in SLOWEST)
+
+
+def has_amx() -> bool:
+    """Whether this processor multiplies in tiles."""
+    facts = Path("/proc/cpuinfo")
+    return facts.is_file() and "amx_tile" in facts.read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _one_result_per_seed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep tests of slots from oneDNN where it computes in tiles: there it gives one search several results.
+
+    With ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 it gives one on the same processor, in three times the time.
+    """
+    if not has_amx() or not {"slots", "test_slots", "packs"} & set(re.split(r"\W+", request.node.nodeid)):
+        yield
+        return
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of TF32 on a GPU that is not there
+        with torch.backends.mkldnn.flags(enabled=False):  # type: ignore[no-untyped-call]
+            yield
 
 
 def data_root() -> Path:

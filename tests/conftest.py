@@ -30,10 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in SLOWEST)
 
 
-def has_amx() -> bool:
-    """Whether this processor multiplies in tiles."""
-    facts = Path("/proc/cpuinfo")
-    return facts.is_file() and "amx_tile" in facts.read_text(encoding="utf-8")
+PROCESSOR = Path("/proc/cpuinfo")
+TILES = PROCESSOR.is_file() and "amx_tile" in PROCESSOR.read_text(encoding="utf-8")
+"""Whether this processor multiplies in tiles (AMX)."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ def _one_result_per_seed(request: pytest.FixtureRequest) -> Iterator[None]:
 
     With ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 it gives one on the same processor, in three times the time.
     """
-    if not has_amx() or not {"slots", "test_slots", "packs"} & set(re.split(r"\W+", request.node.nodeid)):
+    if not TILES or not {"slots", "test_slots", "packs"} & set(re.split(r"\W+", request.node.nodeid)):
         yield
         return
     import torch

@@ -35,6 +35,7 @@ from unlearnable.poisons.pattern_error_min import PatternErrorMin, laid
 from unlearnable.poisons.pretrained_aware import described, fit_head, likeness, wrong_labels
 from unlearnable.poisons.robust_error_min import RobustErrorMin
 from unlearnable.poisons.self_ensemble import SelfEnsemble
+from unlearnable.poisons.slots import SlotNoise
 from unlearnable.poisons.transferable import Transferable, separability
 from unlearnable.training.contrast import nt_xent
 from unlearnable.training.fit import build
@@ -212,9 +213,7 @@ def test_noise_that_is_searched_without_images_asks_no_network(monkeypatch: pyte
     assert seen
 
 
-def test_the_radius_of_robust_noise_grows_and_no_search_ends_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_radius_of_robust_noise_grows_and_no_search_ends_before(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
 
     def attacked_(model: nn.Module, images: Tensor, labels: Tensor, *, radius: float, steps: int) -> Tensor:
@@ -226,6 +225,12 @@ def test_the_radius_of_robust_noise_grows_and_no_search_ends_before(
     RobustErrorMin(**settings, stop_error=0.99).craft(images(), RUNTIME)
     assert list(dict.fromkeys(seen)) == pytest.approx([0, 4 / 3, 8 / 3, 4]), "easy enough from the first round on"
     assert RobustErrorMin(ramp=0).stage(0).radius == 4
+
+
+def test_a_gradient_that_is_no_number_moves_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(F, "cross_entropy", lambda logits, slots: torch.sqrt(0 * logits.sum()))
+    made = SlotNoise(steps=3, batch_size=4).craft(images(count=8, size=8, classes=2), RUNTIME)
+    assert not made.bank.any()
 
 
 def test_contrastive_noise_needs_no_second_category() -> None:

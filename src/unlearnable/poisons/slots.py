@@ -217,7 +217,7 @@ class _Search:
         assert levels.grad is not None
         found = [levels.grad, *(each.grad for each in learner.model.parameters() if each.grad is not None)]
         # photos that are all one colour leave the norms nothing to divide by, and gradients can overflow: no step then
-        if all(bool(each.isfinite().all()) for each in found):
+        if torch.stack([each.isfinite().all() for each in found]).all():
             learner.optimiser.step()
             self._move(self.averages[turn], levels.grad, slots)
         return name, loss.item()

@@ -246,7 +246,7 @@ class Alternating(AdditivePoison):
         runtime: Runtime,
         views: torch.Generator,
     ) -> tuple[Float[Tensor, "m c h w"], float]:
-        wrong = [1.0]
+        wrong: list[Tensor] = []
 
         def gradient(delta: Tensor) -> Tensor:
             # not delta[labels]: several threads sum the gradient of that in any order, and one seed is one result
@@ -254,10 +254,10 @@ class Alternating(AdditivePoison):
             with runtime.autocast():
                 seen = self.noise_view(model, perturbed(images, each), labels, views)
                 loss, logits = self.objective(model, seen, labels, each)
-            wrong.append((logits.argmax(1) != labels).float().mean().item())
+            wrong.append((logits.argmax(1) != labels).float().mean())
             return smoothed(torch.autograd.grad(loss, delta)[0], self.highest)
 
         by_class = self.scope == "class-wise"
         bounds = (-self.epsilon, self.epsilon) if by_class else room(images.float(), self.epsilon)
         found = sign_steps(own, gradient, bounds=bounds, step=-self.step_levels, steps=self.noise_steps)
-        return found, wrong[-1]
+        return found, wrong[-1].item()

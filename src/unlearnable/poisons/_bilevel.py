@@ -51,12 +51,14 @@ def model_step(
     optimiser.zero_grad(set_to_none=True)
     with runtime.autocast():
         loss, logits = (objective or _cross_entropy)(model, images, labels)
-    if not torch.isfinite(loss):
-        raise TrainingDivergedError(f"the surrogate's loss became {loss.item()}; lower the poison's learning_rate")
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
+    # read once: a step waits for a GPU a single time
+    value, wrong = torch.stack([loss.detach().float(), (logits.argmax(1) != labels).float().mean()]).tolist()
+    if not math.isfinite(value):
+        raise TrainingDivergedError(f"the surrogate's loss became {value}; lower the poison's learning_rate")
     optimiser.step()
-    return loss.item(), (logits.argmax(1) != labels).float().mean().item()
+    return value, wrong
 
 
 def _cross_entropy(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,17 +99,17 @@ def noise_steps(
     Returns:
         The new δ in levels, and the share of wrong predictions before the last step.
     """
-    wrong = [1.0]
+    wrong: list[Tensor] = []
 
     def gradient(delta: Tensor) -> Tensor:
         with runtime.autocast():
             logits = model(perturbed(images, delta))
         loss = F.cross_entropy(logits.float(), labels, reduction="sum")
-        wrong.append((logits.argmax(1) != labels).float().mean().item())
+        wrong.append((logits.argmax(1) != labels).float().mean())
         return smoothed(torch.autograd.grad(loss, delta)[0], cycles)
 
     bounds = room(images.float(), epsilon)
-    return sign_steps(levels, gradient, bounds=bounds, step=-step, steps=steps), wrong[-1]
+    return sign_steps(levels, gradient, bounds=bounds, step=-step, steps=steps), wrong[-1].item() if wrong else 1.0
 
 
 def noise_store(shape: tuple[int, ...], runtime: Runtime) -> Float[Tensor, "m c h w"]:

@@ -57,7 +57,8 @@ def compressed(images: Float[Tensor, "b c s t"], quality: int) -> Float[Tensor, 
     luma = _rounded(planes[:, :1] - 128, _table(_LUMA_TABLE, quality, images)) + 128
     colour = _rounded(F.avg_pool2d(planes[:, 1:], 2), _table(_COLOUR_TABLE, quality, images))
     colour = F.interpolate(colour, images.shape[2:], mode="bilinear", align_corners=False)
-    back = torch.einsum("dc,bchw->bdhw", torch.linalg.inv(to_ycc), torch.cat([luma, colour], dim=1))
+    from_ycc = torch.linalg.inv(torch.tensor(_TO_YCC)).to(images)  # on the processor: a GPU would be waited for
+    back = torch.einsum("dc,bchw->bdhw", from_ycc, torch.cat([luma, colour], dim=1))
     return (back / 255).clamp(0, 1)
 
 

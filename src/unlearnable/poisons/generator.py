@@ -140,8 +140,7 @@ def _clipped(slopes: Sequence[Tensor]) -> list[Tensor]:
 
 def _multiplier(toward: tuple[Tensor | None, ...], closer: tuple[Tensor | None, ...], barrier: float) -> float:
     """Return λ = max((η ‖∇q‖² - ⟨∇f, ∇q⟩) / ‖∇q‖², 0)."""
-    size = sum(float(each.square().sum()) for each in closer if each is not None)
-    along = sum(
-        float((one * two).sum()) for one, two in zip(toward, closer, strict=True) if one is not None and two is not None
-    )
+    size = sum(torch.stack([each.square().sum() for each in closer if each is not None]).tolist())
+    both = [(one * two).sum() for one, two in zip(toward, closer, strict=True) if one is not None and two is not None]
+    along = sum(torch.stack(both).tolist()) if both else 0.0
     return max((barrier * size - along) / max(size, 1e-12), 0.0)

@@ -21,8 +21,9 @@ class AugmentedErrorMin(Alternating):
 
     Source: Wang, Zhu, Gao, Efficient Availability Attacks Against Supervised and Contrastive Learning Simultaneously,
     NeurIPS 2024 (its code has no licence; from the description). s = 0.6 for CIFAR-10 and 1 for CIFAR-100 there.
-    Differs from the paper: small surrogates in turn and few rounds, not 60 passes of a ResNet-18; 4 steps on δ of
-    3 ε / 8 in a round, not 5 of ε / 10; hue is left alone (its gradient is not finite at grey).
+    Differs from the paper: a small surrogate and few rounds, not 60 passes of a ResNet-18; few and large steps on θ in
+    a round, as in `RobustErrorMin`; 4 steps on δ of 3 ε / 8, not 5 of ε / 10; hue is left alone (its gradient is not
+    finite at grey).
 
     Args:
         strength: s, from 0 to 1.
@@ -41,7 +42,10 @@ class AugmentedErrorMin(Alternating):
 }"""
 
     scope: Scope = "sample-wise"
-    rounds: int = 8
+    surrogates: tuple[str, ...] | None = ("fast-small",)
+    rounds: int = 14
+    model_steps: int = 4
+    learning_rate: float = 1.0
     strength: float = 0.6
 
     @property

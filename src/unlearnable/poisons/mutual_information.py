@@ -46,7 +46,7 @@ class MutualInformation(Alternating):
 }"""
 
     scope: Scope = "sample-wise"
-    rounds: int = 8
+    rounds: int = 20
     temperature: float = 0.1
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """The page that reproduces the paper says what the records say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_the_mean_of_seeds_comes_with_its_spread() -> None:
     assert spread([]) == MISSING
     assert spread([12.34]) == "12.3"
     assert spread([10.0, 20.0]) == "15.0 (10.0 to 20.0)"
+
+
+def test_a_cell_of_several_seeds_has_no_brackets_in_brackets(tmp_path: Path) -> None:
+    lines = [{"row": "a", "column": "none", "seed": seed, "last": 10.0 + seed, "best": 20.0} for seed in (0, 1)]
+    (tmp_path / "paper-x.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    found = Measured("x", tmp_path)
+    assert found.both("a", "none") == "10.5 [10.0 to 11.0] (20.0 [20.0 to 20.0])"
+    assert found.both("b", "none") == MISSING
 
 
 def test_panels_show_ten_categories_and_nobodys_face() -> None:

@@ -52,6 +52,13 @@ class Measured:
         """Return a number's mean over seeds, with the smallest and largest where there are several."""
         return spread([record[what] for record in self.of(row, column)])
 
+    def both(self, row: str, column: str | None = None) -> str:
+        """Return a cell at the last epoch, and at the best one in brackets."""
+        last, best = self.cell(row, column, "last"), self.cell(row, column)
+        if last == MISSING:
+            return MISSING
+        return f"{last.replace('(', '[').replace(')', ']')} ({best.replace('(', '[').replace(')', ']')})"
+
     def after(self, row: str, epoch: int, column: str | None = None) -> str:
         """Return the accuracy after an epoch, counted from 1, over seeds."""
         return spread([record["curve"][epoch - 1]["test_acc"] for record in self.of(row, column)])

@@ -44,3 +44,44 @@ def test_rows_are_sorted_by_the_worst_case_and_say_what_breaks_them() -> None:
 def test_nothing_to_show_is_an_error() -> None:
     with pytest.raises(ValueError, match="no finished trials"):
         choose([], FACTS)
+
+
+def test_only_seconds_of_a_processor_are_seconds_on_one_core() -> None:
+    there = {"device": "cuda", "processor": "a GPU", "threads": 1, "bf16": 1, "system": "Linux"}
+    page = choose(
+        [
+            record("clean", "none", 100.0),
+            record("em", "none", 51.0, crafting={"cpu_seconds": 8.0}),
+            record("em", "none", 51.0, seed=1, crafting={"cpu_seconds": 1.0}, hardware=there),
+            record("patches", "none", 52.0, **LSP, hardware=there),
+        ],
+        FACTS,
+    )
+    em, patches = (
+        next(line for line in page.splitlines() if line.startswith(f"| {name} ")) for name in ("em", "patches")
+    )
+    assert em.split("|")[6].strip() == "8"
+    assert patches.split("|")[6].strip() == "not timed"
+
+
+def test_a_row_that_met_few_countermeasures_stands_last() -> None:
+    columns = [
+        "none",
+        "gray",
+        "jpeg:10",
+        "blur:1",
+        "median:3",
+        "crop:0.25",
+        "posterize:2",
+        "resize:0.5",
+        "mixup:1",
+        "coin:2",
+    ]
+    page = choose(
+        [record("clean", column, 100.0) for column in columns]
+        + [record("em", column, 90.0, crafting={}) for column in columns[:5]]
+        + [record("patches", column, 20.0, **LSP) for column in columns[:4]],
+        FACTS,
+    )
+    rows = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith(("| em ", "| patches "))]
+    assert rows == ["em", "patches"], "its worst case is of four"

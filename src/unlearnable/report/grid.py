@@ -15,6 +15,9 @@ WITH_CLEAN = ("clean-mix", "clean-part", "detector", "dfr")
 MARK = "†"
 """What marks their columns."""
 
+FEW = 5
+"""Countermeasures; a row that met fewer, or not half of all, stands last, whatever its worst case is."""
+
 WORST = "worst case"
 NOT_RUN = "not run"
 
@@ -151,6 +154,10 @@ class Matrix:
     def tried(self, row: str) -> int:
         """Return how many countermeasures the worst case is over; what changed nothing is none."""
         return sum(cell.column not in self.with_clean and not has_no_effect(cell) for cell in self.of_row(row))
+
+    def few(self, row: str) -> bool:
+        """Return whether a row met so few of the matrix's countermeasures that its worst case says little."""
+        return self.tried(row) < min(FEW, len(set(self.columns) - self.with_clean) / 2)
 
     def countered(self, row: str) -> bool:
         """Return whether a row met any countermeasure that counts, beside training on images as they are."""

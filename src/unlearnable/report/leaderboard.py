@@ -12,14 +12,14 @@ from unlearnable._types import Parameters
 from unlearnable.evaluation.flags import Flag
 from unlearnable.evaluation.metrics import verdict
 from unlearnable.evaluation.suite_flags import suite_flags
-from unlearnable.report.grid import MARK, MARK_SAYS, WORST, Cell, Matrix, matrix, uses_clean
+from unlearnable.report.grid import FEW, MARK, MARK_SAYS, WORST, Cell, Matrix, matrix, uses_clean
 from unlearnable.report.published import Published, Source, published_for, sources
 from unlearnable.report.tables import md, md_table, table
 
 OPENING = (
     "A poison is worth what the strongest exploiter leaves of it: rows are sorted by the worst case, the lowest first. "
     "Clean images through the same countermeasure are each column's ceiling. A worst case of few countermeasures says "
-    "less than one of many."
+    f"less than one of many: rows that met fewer than {FEW} stand last."
 )
 PUBLISHED = (
     "Published numbers were measured by others with other networks, recipes and noise of their own making; they are "
@@ -63,9 +63,11 @@ class Board:
 
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
-        """One line per poison, the lowest worst case first."""
+        """One line per poison, the lowest worst case first, and those that met few countermeasures last."""
         found = [self._standing(row) for row in self.cells.protected]
-        return tuple(sorted(found, key=lambda each: each.worst.best.mean if each.worst else 101.0))
+        return tuple(
+            sorted(found, key=lambda each: (self.cells.few(each.row), each.worst.best.mean if each.worst else 101.0))
+        )
 
     @cached_property
     def clean(self) -> Cell | None:

@@ -17,7 +17,8 @@ from unlearnable.report.grid import Matrix, matrix
 README = RESULTS.parent / "README.md"
 ROWS = {
     "error-min, class-wise": "error-minimizing, class-wise",
-    "error-min, sample-wise": "error-minimizing, sample-wise",
+    "slow error-min, sample-wise": "error-minimizing, sample-wise",
+    "error-min, sample-wise": "the same of all frequencies, as in the paper",
     "error-max, sample-wise": "error-maximizing, sample-wise",
     "random, class-wise": "random, class-wise",
     "targeted": "targeted (TAP)",
@@ -25,13 +26,18 @@ ROWS = {
 }
 COLUMNS = {
     "none": "plain",
-    "none, vgg-small": "other network",
+    "none, vgg-small": "VGG",
+    "none, resnet18-slim": "ResNet-18, narrow",
     "gray": "grey",
     "jpeg:75": "JPEG 75",
     "orthogonal-projection": "linear projection",
     "diffusion:100": "diffusion",
 }
-WHOLE = {"clean": "clean", "class-wise": "error-minimizing, class-wise", "sample-wise": "error-minimizing, sample-wise"}
+WHOLE = {
+    "clean": "clean",
+    "class-wise": "error-minimizing, class-wise",
+    "sample-wise": "error-minimizing, sample-wise, all frequencies",
+}
 PROOFS = {
     "faces-celeb24-color": "24 people the pack never saw (112 px WebP, lossless)",
     "photos-caltech20": "20 kinds of things (JPEG)",

@@ -11,6 +11,9 @@ from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons.error_min import ErrorMin
 
+ALL = 1000.0
+"""Cycles per image: every frequency of δ's gradient, as in the paper."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LostSign(AdditivePoison):
@@ -25,10 +28,12 @@ class LostSign(AdditivePoison):
 
     @property
     def revision(self) -> int:  # type: ignore[override]
-        """That of the noise it spoils."""
-        return ErrorMin(scope=self.scope).revision
+        """That of the noise it spoils, when its records began."""
+        return 3 if self.scope == "sample-wise" else 1
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search as `error-min` does, and drop the sign (levels)."""
-        made = ErrorMin(scope=self.scope, epsilon=self.epsilon, seed=self.seed).craft(data, runtime, report)
+        cycles = ALL if self.scope == "sample-wise" else None
+        noise = ErrorMin(scope=self.scope, epsilon=self.epsilon, seed=self.seed, cycles=cycles)
+        made = noise.craft(data, runtime, report)
         return np.maximum(made.bank, 0).astype(np.float32)

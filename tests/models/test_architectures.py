@@ -44,6 +44,7 @@ def test_images_need_not_be_square() -> None:
         ("mlp", 28, 1_735_178),
         ("mobilenetv2", 32, 2_296_922),
         ("resnet18", 32, 11_173_962),
+        ("resnet18-slim", 32, 701_466),
         ("resnet50", 32, 23_520_842),
         ("vgg11", 32, 9_231_114),
         ("vgg19", 32, 20_040_522),

@@ -19,6 +19,7 @@ ARCHITECTURES = Registry(
         "mobilenetv2": Entry("unlearnable.models.mobilenet:mobilenetv2", "depthwise 3x3 convolutions, 2.3 M"),
         "resnet-small": Entry("unlearnable.models.resnet:resnet_small", "one block a stage, 16 to 128 wide, 0.3 M"),
         "resnet18": Entry("unlearnable.models.resnet:resnet18", "the paper's ResNet-18 with a CIFAR stem, 11.2 M"),
+        "resnet18-slim": Entry("unlearnable.models.resnet:resnet18_slim", "the same, 16 to 128 wide, 0.7 M"),
         "resnet50": Entry("unlearnable.models.resnet:resnet50", "bottleneck blocks with a CIFAR stem, 23.5 M"),
         "vgg-small": Entry("unlearnable.models.vgg:vgg_small", "plain: six 3x3 convolutions in three stages, 0.3 M"),
         "vgg11": Entry("unlearnable.models.vgg:vgg11", "plain: eight 3x3 convolutions in five stages, 9.2 M"),

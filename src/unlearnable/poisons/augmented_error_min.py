@@ -25,6 +25,9 @@ class AugmentedErrorMin(Alternating):
     a round, as in `RobustErrorMin`; 4 steps on δ of 3 ε / 8, not 5 of ε / 10; hue is left alone (its gradient is not
     finite at grey).
 
+    With 10,000 images of CIFAR-10 `fast-small` learns 26.3 (26.4) percent, and in grey 45.8 (46.6), last (best) epoch,
+    one seed; 20 rounds leave 30.5 and 40.3, two surrogates with 8 rounds of 10 steps of rate 0.1 left 37.9 and 71.5.
+
     Args:
         strength: s, from 0 to 1.
 

@@ -21,7 +21,7 @@ CLEAN = 62.5
 
 MOST: dict[tuple[str, str], float] = {
     ("error-min", "class-wise"): 21.9,
-    ("error-min", "sample-wise"): 25.9,
+    ("error-min", "sample-wise"): 26.9,
     ("error-max", "class-wise"): 19.5,
     ("error-max", "sample-wise"): 27.6,
     ("random", "class-wise"): 31.6,
@@ -40,7 +40,7 @@ MOST: dict[tuple[str, str], float] = {
     ("neural-tangent", "sample-wise"): 36.2,
     ("robust-error-min", "sample-wise"): 44.0,
     ("gray-augmented", "class-wise"): 29.3,
-    ("gray-augmented", "sample-wise"): 37.6,
+    ("gray-augmented", "sample-wise"): 36.5,
     ("resilient-targeted", "sample-wise"): 31.2,
     ("mutual-information", "class-wise"): 19.2,
     ("mutual-information", "sample-wise"): 27.8,
@@ -50,7 +50,7 @@ MOST: dict[tuple[str, str], float] = {
     ("stable-error-min", "class-wise"): 30.6,
     ("stable-error-min", "sample-wise"): 42.6,
     ("augmented-error-min", "class-wise"): 32.8,
-    ("augmented-error-min", "sample-wise"): 34.6,
+    ("augmented-error-min", "sample-wise"): 23.7,
 }
 """What was measured once, of the methods that did something; the test allows MARGIN more."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from experiments._record import curve, once, say
+from experiments.suites import EVERY_FREQUENCY
 from unlearnable._runtime import Runtime
 from unlearnable.datasets import load
 from unlearnable.imageset import ImageSet
@@ -64,9 +65,11 @@ PROTOCOLS["full-other"] = Protocol(images=50_000, exploiter=replace(PROTOCOLS["o
 NOISES: dict[str, AnyPoison | None] = {
     "clean": None,
     "class-wise": ErrorMin(),
-    "class-wise-any-frequency": ErrorMin(cycles=1000),
-    "sample-wise": ErrorMin(scope="sample-wise", cycles=1000),
-    "sample-wise-one-network": ErrorMin(scope="sample-wise", surrogates=("fast-small",), rounds=2, cycles=1000),
+    "class-wise-any-frequency": ErrorMin(cycles=EVERY_FREQUENCY),
+    "sample-wise": ErrorMin(scope="sample-wise", cycles=EVERY_FREQUENCY),
+    "sample-wise-one-network": ErrorMin(
+        scope="sample-wise", surrogates=("fast-small",), rounds=2, cycles=EVERY_FREQUENCY
+    ),
     "random-class-wise": RandomNoise(),
     "random-sample-wise": RandomNoise(scope="sample-wise"),
     "error-max-class-wise": ErrorMax(),

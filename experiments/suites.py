@@ -43,10 +43,13 @@ from unlearnable.poisons.targeted import Targeted
 from unlearnable.poisons.transferable import Transferable
 from unlearnable.training import Recipe, recipe
 
+EVERY_FREQUENCY = 1000.0
+"""Cycles per image of δ's gradient: no limit, as in the paper."""
+
 POISONS: dict[str, AnyPoison | None] = {
     "clean": None,
     "error-min, class-wise": ErrorMin(),
-    "error-min, sample-wise": ErrorMin(scope="sample-wise", cycles=1000.0),
+    "error-min, sample-wise": ErrorMin(scope="sample-wise", cycles=EVERY_FREQUENCY),
     "error-max, sample-wise": ErrorMax(scope="sample-wise"),
     "random, class-wise": RandomNoise(),
 }

@@ -5,14 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from experiments.suites import EVERY_FREQUENCY
 from unlearnable._runtime import Runtime
 from unlearnable._types import RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons.error_min import ErrorMin
-
-ALL = 1000.0
-"""Cycles per image: every frequency of δ's gradient, as in the paper."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,7 @@ class LostSign(AdditivePoison):
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search as `error-min` does, and drop the sign (levels)."""
-        cycles = ALL if self.scope == "sample-wise" else None
+        cycles = EVERY_FREQUENCY if self.scope == "sample-wise" else None
         noise = ErrorMin(scope=self.scope, epsilon=self.epsilon, seed=self.seed, cycles=cycles)
         made = noise.craft(data, runtime, report)
         return np.maximum(made.bank, 0).astype(np.float32)

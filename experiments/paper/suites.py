@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.paper.data import people
-from experiments.paper.noises import ALL, LostSign
-from experiments.suites import exploiter
+from experiments.paper.noises import LostSign
+from experiments.suites import EVERY_FREQUENCY, exploiter
 from unlearnable._types import Scope
 from unlearnable.datasets.cifar10 import CLASSES
 from unlearnable.evaluation.grid import Suite
@@ -52,7 +52,7 @@ EVERYBODY = "noise of their own, everybody protects"
 
 def error_min(scope: Scope) -> ErrorMin:
     """Return the paper's noise: sample-wise, of all frequencies; class-wise those protect from one network only."""
-    return ErrorMin(scope=scope, cycles=ALL) if scope == "sample-wise" else ErrorMin()
+    return ErrorMin(scope=scope, cycles=EVERY_FREQUENCY) if scope == "sample-wise" else ErrorMin()
 
 
 def _suite(name: str, trials: Iterable[Trial]) -> Suite:

@@ -19,7 +19,7 @@ from unlearnable.report.tables import md, md_table, table
 OPENING = (
     "A poison is worth what the strongest exploiter leaves of it: rows are sorted by the worst case, the lowest first. "
     "Clean images through the same countermeasure are each column's ceiling. A worst case of few countermeasures says "
-    f"less than one of many: rows that met fewer than {FEW} stand last."
+    f"less than one of many: rows that met fewer than {FEW}, or than half where there are few, stand last."
 )
 PUBLISHED = (
     "Published numbers were measured by others with other networks, recipes and noise of their own making; they are "

@@ -15,6 +15,9 @@ from unlearnable.perturbation.additive import add_levels
 
 Weights = Float32[np.ndarray, "k _ _ 3 3"]
 
+CACHED = 4
+"""How many times smaller than usual the parts are: with products that stay in a processor's cache it is faster."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Network(Stored):
@@ -102,28 +105,34 @@ class Network(Stored):
     def _parts(self, count: int, shape: tuple[int, ...]) -> Iterator[slice]:
         """Cut images by the values of the largest product: the windows of all channels of its widest layer."""
         widest = max(array[0, 0].size for array in self.arrays().values())
-        return parts((count, widest, *shape[2:]))
+        return parts((count, widest, *shape[2:]), CACHED)
 
     def _levels(self, pixels: Pixels, row: int) -> Levels:
-        images = pixels.astype(np.float32) / 255 - 0.5
+        images = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).astype(np.float32) / 255 - 0.5
         full = np.maximum(_convolved(images, self.first[row]), 0)
         low = np.maximum(_convolved(_pooled(full), self.second[row]), 0)
-        joined = np.concatenate([full, _repeated(low, full.shape[2:])], axis=1)
+        joined = np.concatenate([full, _repeated(low, full.shape[1:3])], axis=3)
         last = _convolved(np.maximum(_convolved(joined, self.third[row]), 0), self.fourth[row])
-        return np.rint(self.epsilon * np.tanh(last)).astype(np.int8)
+        return np.rint(self.epsilon * np.tanh(last)).astype(np.int8).transpose(0, 3, 1, 2)
 
 
-def _convolved(images: Float32[np.ndarray, "n c h w"], weights: Float32[np.ndarray, "d c s s"]) -> np.ndarray:
-    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
-    return np.ascontiguousarray(np.moveaxis(np.tensordot(windows, weights, axes=((1, 4, 5), (1, 2, 3))), 3, 1))
+def _convolved(images: Float32[np.ndarray, "n h w c"], weights: Float32[np.ndarray, "d c s s"]) -> np.ndarray:
+    """Convolve channels-last images in one product; there a row of each window is one piece of memory."""
+    count, height, width, channels = images.shape
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    each, down, across, one = padded.strides
+    windows = np.lib.stride_tricks.as_strided(
+        padded, (count, height, width, 3, 3 * channels), (each, down, across, down, one), writeable=False
+    )
+    product = windows.reshape(-1, 9 * channels) @ weights.transpose(2, 3, 1, 0).reshape(9 * channels, -1)
+    return product.reshape(count, height, width, -1)
 
 
-def _pooled(images: Float32[np.ndarray, "n c h w"]) -> np.ndarray:
-    height, width = images.shape[2:]
-    even = np.pad(images, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), mode="edge")
-    return even.reshape(*images.shape[:2], even.shape[2] // 2, 2, even.shape[3] // 2, 2).mean((3, 5))
+def _pooled(images: Float32[np.ndarray, "n h w c"]) -> np.ndarray:
+    count, height, width, channels = images.shape
+    even = np.pad(images, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return even.reshape(count, even.shape[1] // 2, 2, even.shape[2] // 2, 2, channels).mean((2, 4))
 
 
-def _repeated(images: Float32[np.ndarray, "n c h w"], shape: tuple[int, ...]) -> np.ndarray:
-    return images.repeat(2, axis=2).repeat(2, axis=3)[:, :, : shape[0], : shape[1]]
+def _repeated(images: Float32[np.ndarray, "n h w c"], shape: tuple[int, ...]) -> np.ndarray:
+    return images.repeat(2, axis=1).repeat(2, axis=2)[:, : shape[0], : shape[1]]

@@ -23,6 +23,7 @@ ROWS = {
     "random, class-wise": "random, class-wise",
     "targeted": "targeted (TAP)",
     "resilient targeted": "resilient targeted, ours",
+    "resilient error-min": "resilient error-minimizing, ours",
 }
 COLUMNS = {
     "none": "plain",

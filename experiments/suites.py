@@ -179,7 +179,7 @@ JUDGES = (
 """What every method of `OTHERS` meets first."""
 
 
-STRONGEST = ("resilient targeted", "targeted", "convolution")
+STRONGEST = ("resilient targeted", "targeted", "convolution", "resilient error-min")
 """Rows of `OTHERS` that the judges left standing; they meet every countermeasure too."""
 
 AGAINST_CONTRASTIVE = ("contrastive", "transferable", "augmented error-min")
@@ -247,7 +247,7 @@ BEST = (
     "resilient targeted",
     "convolution",
     "error-min + one-pixel",
-    "one-pixel",
+    "resilient error-min",
     "LSP",
     "PIL",
     "self-ensemble",

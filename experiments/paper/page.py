@@ -86,6 +86,7 @@ def page(results: Path) -> str:
     chosen = {", ".join(names): [CLASSES.index(name) for name in names] for names in (("bird",), FOUR)}
     return environment.get_template("reproducing.md.jinja").render(
         suite=lambda name: Measured(name, results),
+        benchmark=Measured("c10-10k", results, prefix=""),
         others=others(results),
         published=published,
         augmentations=AUGMENTATIONS,

@@ -16,6 +16,8 @@ from unlearnable.training.pgd import room, sign_steps
 
 WEIGHT_DECAY = 5e-4
 GRADIENT_CLIP = 5.0
+SLOW = 8.0
+"""Cycles per image up to which δ's gradient is used where a search is for networks that it never saw."""
 
 
 def perturbed(images: UInt8[Tensor, "b c h w"], levels: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -13,7 +13,7 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
-from unlearnable.poisons._bilevel import Batches, model_step, perturbed, smoothed, surrogate_optimiser
+from unlearnable.poisons._bilevel import SLOW, Batches, model_step, perturbed, smoothed, surrogate_optimiser
 from unlearnable.poisons._checkpoint import Checkpoint, State
 from unlearnable.training.fit import build
 from unlearnable.training.memory import keep_memory
@@ -136,7 +136,7 @@ class Patterned(AdditivePoison):
     surrogates: tuple[str, ...] = ("fast-small",)
     steps: int = 200
     step: float | None = None
-    cycles: float = 8.0
+    cycles: float = SLOW
     batch_size: int = 500
     learning_rate: float = 0.1
     stop_error: float = 0.01

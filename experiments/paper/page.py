@@ -63,7 +63,7 @@ def others(results: Path) -> list[Compared]:
         found.append(
             Compared(
                 row=row,
-                published=f"{first.accuracy:.1f} ({first.called}, {first.source})",
+                published=f"{first.accuracy:.1f} ({', '.join(filter(None, (first.called, first.source)))})",
                 small=_both(suites["c10-10k"], row),
                 whole=_both(suites["c10"], row),
                 reason=REASONS.get(row, "not known yet") if worse else "",

@@ -512,3 +512,28 @@ def test_resilient_targeted_looks_at_the_image_as_it_may_be_stored(monkeypatch: 
     assert seen == [(0.0, 30)] * 12, "every step of both batches"
     assert stored.checksum() != plain.checksum()
     assert Targeted(**settings).craft(data, RUNTIME).bank.shape == plain.bank.shape
+
+
+def test_resilient_error_min_searches_slow_changes_of_what_may_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.poisons import _alternating, resilient_error_min
+
+    seen: list[tuple[float, int]] = []
+    highest: list[float] = []
+    rewritten, smoothed = resilient_error_min.rewritten, _alternating.smoothed
+
+    def stored(batch: torch.Tensor, plain: float, lowest: int, generator: torch.Generator) -> torch.Tensor:
+        seen.append((plain, lowest))
+        return rewritten(batch, plain, lowest, generator)
+
+    def slow(gradient: torch.Tensor, cycles: float) -> torch.Tensor:
+        highest.append(cycles)
+        return smoothed(gradient, cycles)
+
+    monkeypatch.setattr(resilient_error_min, "rewritten", stored)
+    monkeypatch.setattr(_alternating, "smoothed", slow)
+    settings = {"rounds": 2, "model_steps": 3, "noise_steps": 2, "batch_size": 20}
+    resilient_error_min.ResilientErrorMin(**settings).craft(images(count=40), RUNTIME)
+    assert seen == [(0.25, 10)] * (2 * 3 + 2 * 2 * 2), "every step on the network, and on the noise of both batches"
+    assert highest == [8.0] * (2 * 2 * 2)
+    resilient_error_min.ResilientErrorMin(cycles=None, **settings).craft(images(count=40), RUNTIME)
+    assert highest[8:] == [math.inf] * 8, "all frequencies, where asked"

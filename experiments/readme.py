@@ -116,14 +116,19 @@ def picture(results: Path) -> str:
     """Return the sentence on all 50,000 images of the suite c10."""
     found = suite("c10", results)
     plain, projected, stored = (
-        {row: _best(found, row, column) for row in ("clean", "error-min, class-wise", "error-min, sample-wise")}
+        {
+            row: _best(found, row, column)
+            for row in ("clean", "error-min, class-wise", "error-min, sample-wise", "resilient targeted")
+        }
         for column in ("none", "orthogonal-projection", "jpeg:75")
     )
+    small = _best(suite("c10-10k", results), "resilient targeted", "jpeg:75")
     return (
         "With all 50,000 images ([leaderboard](docs/leaderboard.md)): class-wise "
         f"{plain['error-min, class-wise']} plain and {projected['error-min, class-wise']} after the projection (clean "
         f"{projected['clean']}), sample-wise {plain['error-min, sample-wise']} plain and "
-        f"{stored['error-min, sample-wise']} after JPEG 75 (clean {stored['clean']})."
+        f"{stored['error-min, sample-wise']} after JPEG 75 (clean {stored['clean']}), resilient targeted "
+        f"{plain['resilient targeted']} and {stored['resilient targeted']} (on 10,000 images {small})."
     )
 
 

@@ -115,3 +115,14 @@ def test_every_number_is_in_a_table_that_was_measured(page: str) -> None:
 
     assert not [pair for pair in sorted(pairs) if not measured(*pair)]
     assert not set(NUMBER.findall(text)) - set(NUMBER.findall(tables)) - alone
+
+
+def test_every_number_of_the_benchmarks_page_was_measured() -> None:
+    """A mean of a table, or one seed's last or best epoch."""
+    measured = set(NUMBER.findall((DOCS / "leaderboard.md").read_text(encoding="utf-8")))
+    for suite in ("c10-10k", "c10"):
+        lines = (ROOT / "results" / f"{suite}.jsonl").read_text(encoding="utf-8").splitlines()
+        measured |= {f"{json.loads(line)[what]:.1f}" for line in lines for what in ("best", "last")}
+    told = set(NUMBER.findall((DOCS / "benchmark.md").read_text(encoding="utf-8")))
+    assert len(told) > 50
+    assert not told - measured - {"0.1"}, "not a record's"  # 0.1 is a strength

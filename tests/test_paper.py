@@ -2,18 +2,20 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments import paper
+from experiments import paper, suites
 from experiments.paper import figures
 from experiments.paper.data import HELPERS, PROTECTED, faces, helpers, people, with_ships
 from experiments.paper.measured import MISSING, Measured, spread
 from experiments.paper.page import PROTECTED_PEOPLE, page
 from experiments.paper.panels import panels
 from unlearnable._runtime import Runtime
+from unlearnable.evaluation.grid import Suite, read_records
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons.random import RandomNoise
 
@@ -113,3 +115,12 @@ def test_every_suite_is_whole(name: str) -> None:
     if Measured(name).records:
         keys = {trial.key for trial in suite.trials}
         assert {record["key"] for record in Measured(name).records} <= keys, "records of another suite"
+
+
+@pytest.mark.parametrize("suite", [suites.c10_10k, suites.c10])
+def test_the_benchmarks_records_are_of_todays_trials(suite: Callable[[], Suite]) -> None:
+    """A raised revision or another setting makes records count no more; `bench gather` leaves them out."""
+    planned = suite()
+    records = read_records(ROOT / "results" / f"{planned.name}.jsonl")
+    assert records
+    assert {record["key"] for record in records} <= {trial.key for trial in planned.trials}

@@ -88,6 +88,7 @@ def test_a_countermeasure_cannot_know_clean_data_or_the_poison(name: str) -> Non
     allowed = {
         "recipe": ["self", "recipe", "images"],  # how many
         "sanitize": ["self", "pixels", "labels", "runtime"],
+        "treat": ["self", "pixels", "runtime"],  # of test images, as a network in use gets them: no labels
         "network": ["self", "model", "images", "labels", "runtime"],
         "augment": ["self", "images", "labels"],
         "loss": ["self", "model", "images", "targets"],

@@ -62,6 +62,8 @@ def test_a_suite_in_a_file_runs_goes_on_and_is_printed(here: Path, capsys: pytes
     assert len((here / "results" / "little.jsonl").read_text().splitlines()) == 2
     assert run(["bench", "run", "mine.py:little", "--jobs", "2"]) == 0
     assert "0 trials to run" in capsys.readouterr().err
+    assert run(["bench", "run", "mine.py:little", "--no-resume"]) == 0
+    assert "little: 1/2" in capsys.readouterr().err, "both run again"
     for form, sign in (("md", "|"), ("csv", "clean,none"), ("latex", "\\toprule")):
         assert run(["bench", "table", "little", "--format", form]) == 0
         assert sign in capsys.readouterr().out

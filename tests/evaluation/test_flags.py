@@ -8,8 +8,9 @@ import pytest
 from trial_records import Record, record
 from unlearnable.evaluation import flags, proof
 from unlearnable.evaluation import suite_flags as suites
+from unlearnable.evaluation.fitting import KNOWS
 from unlearnable.evaluation.flags import find_flags, overlap_flag
-from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, WEAKENED
+from unlearnable.evaluation.metrics import HELD, LEAST_TO_LEARN, NOTHING, WEAKENED
 from unlearnable.evaluation.suite_flags import LINEAR, suite_flags
 from unlearnable.exploiters import COUNTERMEASURES
 
@@ -112,7 +113,10 @@ def test_partial_protection_is_compared_with_the_clean_part_alone() -> None:
 def test_training_accuracy_on_blends_says_little() -> None:
     blended = [record("em", "mixup:1", 52.0, seed=seed, train_acc=55.0) for seed in (0, 1)]
     assert suite_names(*held(), *blended) == set()
-    assert suite_names(*held(), *[{**each, "countermeasure": "gone:1"} for each in blended]) == {"undertrained"}
+    other = [{**each, "countermeasure": "gone:1"} for each in blended]
+    assert suite_names(*held(), *other) == {"undertrained"}
+    assert suite_names(*held(), *[{**each, "blends": True} for each in other]) == set(), "a record says it itself"
+    assert suite_names(*held(), *[{**each, "blends": False} for each in blended]) == {"undertrained"}
     assert set(suites.BLENDS) == {name for name in COUNTERMEASURES if COUNTERMEASURES.get(name).blends is True}
 
 
@@ -127,6 +131,12 @@ def test_every_flag_is_explained_with_its_threshold() -> None:
     assert f"{flags.CLEAN_BASELINE:.0f} %" in explained["clean-baseline-low"]
     assert f"{proof.FEW_TESTS} test images" in explained["few-test-images"]
     assert f"{LEAST_TO_LEARN:.0f} points" in explained["clean-baseline-low"]
+    assert f"within {flags.AS_WELL:.0f} points" in explained["random-noise-does-as-well"]
+    assert f"within {NOTHING:.0f} points" in explained["restarted"]
+    assert f"{KNOWS} of guessing" in explained["restarted"]
+    told = page[page.index("**Verdicts**") :]
+    assert f"`held` up to {100 * HELD:.0f} %, `weakened` up to {100 * WEAKENED:.0f} %" in told
+    assert f"less than {LEAST_TO_LEARN:.0f} points" in told
     for name in ("linearly-separable", "jpeg-fragile"):
         assert f"{100 * HELD:.0f} %" in explained[name]
         assert f"{100 * WEAKENED:.0f} %" in explained[name]

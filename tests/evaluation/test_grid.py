@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,31 @@ def test_every_trial_runs_once_and_a_fresh_clone_goes_on_from_the_gathered_file(
     again = run(suite("none", "gray"), place, runtime=RUNTIME, resume=False)
     assert [each["best"] for each in again] == [each["best"] for each in first]
     assert any(path.stat().st_mtime_ns != before for path, before in times.items())
+
+
+def test_two_that_gather_into_one_file_from_places_of_their_own_lose_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = suite("none", "gray")
+    other = Place(runs=place.runs.parent / "elsewhere", results=place.results)
+    for there, each in zip((place, other), both.trials, strict=True):
+        write_json(there.trial(both, each), {"key": each.key, "best": 1.0, "countermeasure": each.countermeasure})
+    real, has_read = grid_module.finished, threading.Event()
+
+    def slow(asked: Suite, there: Place, complain: Any = lambda text: None) -> dict[str, Any]:
+        found = real(asked, there, complain)
+        if there is place:
+            has_read.set()
+            time.sleep(0.3)  # the other one comes between reading and writing
+        return found
+
+    monkeypatch.setattr(grid_module, "finished", slow)
+    first = threading.Thread(target=gather, args=(both, place))
+    first.start()
+    assert has_read.wait(10)
+    assert len(gather(both, other)) == 2
+    first.join()
+    assert [each["countermeasure"] for each in read_records(place.gathered("small"))] == ["none", "gray"]
 
 
 def test_titles_can_change_without_a_new_run_and_dropped_trials_leave_the_file(place: Place) -> None:
@@ -328,6 +354,7 @@ def test_a_trial_that_another_process_has_claimed_comes_last_and_is_run_if_that_
 
 SCRIPT = """
 import sys
+import threading
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from evaluation import test_grid as grid

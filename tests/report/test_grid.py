@@ -53,6 +53,19 @@ def test_a_share_is_of_the_columns_own_ceiling_above_chance() -> None:
     assert low.share(cell) is None, "a ceiling this near to chance says nothing"
 
 
+def test_a_training_that_broke_down_lowers_no_mean_unless_each_did() -> None:
+    nothing = [{"name": "learned-nothing", "sentence": "It is so."}]
+    broken = record("em", "none", 10.0, seed=1, flags=nothing)
+    cell = matrix([record("em", "none", 80.0), broken]).cell("em", "none")
+    assert cell is not None
+    assert str(cell.best) == "80.0"
+    assert str(cell.last) == "79.0"
+    assert cell.seeds == (0, 1), "it was run, and its flag is told"
+    alone = matrix([broken]).cell("em", "none")
+    assert alone is not None
+    assert str(alone.best) == "10.0"
+
+
 def test_seeds_are_averaged_and_their_spread_is_told() -> None:
     cell = matrix(suite()).cell("em", "none")
     assert cell is not None

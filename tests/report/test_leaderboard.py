@@ -39,6 +39,15 @@ def test_the_lowest_worst_case_comes_first() -> None:
     assert {"single-seed", "countermeasure-not-run"} <= {flag.name for flag in strong.flags}
 
 
+def test_what_a_scraper_can_tell_is_told_where_it_was_measured() -> None:
+    facts = {"auc": 0.987, "mlp_auc": 0.5, "mlp_protected": 77.0}
+    column = {"column": "detector:0.5", "facts": facts}
+    found = [*records(), record("strong", "detector:0.5", 70.0, **column, dataset="cifar10")]
+    assert "| strong | 98.7 | 50.0 | 77.0 |" in leaderboard_markdown({"x": found})
+    assert "<td>98.7</td><td>50.0</td><td>77.0</td>" in leaderboard_html({"x": found})
+    assert "Can a scraper tell" not in leaderboard_markdown({"x": records()}) + leaderboard_html({"x": records()})
+
+
 @pytest.mark.parametrize("write", [leaderboard_markdown, leaderboard_html])
 def test_a_suite_without_records_is_named(write: Callable[..., str]) -> None:
     with pytest.raises(ValueError, match="'empty' has no records"):

@@ -85,7 +85,18 @@ def test_schedules_start_peak_and_end_where_they_say() -> None:
     assert cosine[0] == 1
     assert cosine[50] == pytest.approx(0.5)
     assert cosine[-1] < 0.001
+    halved = [rate_factor("halved", step, 100) for step in range(100)]
+    assert halved == [1.0] * 50 + [0.5] * 50
     assert all(math.isfinite(factor) and factor > 0 for factor in triangle + cosine)
+
+
+def test_published_recipes_are_as_published() -> None:
+    paper, board = recipe("reference"), recipe("apbench")
+    assert (paper.epochs, paper.batch_size, paper.schedule, paper.crop_padding) == (60, 128, "cosine", 4)
+    assert (board.epochs, board.batch_size, board.schedule, board.crop_padding) == (200, 256, "halved", 4)
+    for each in (paper, board):
+        assert (each.architecture, each.learning_rate, each.momentum) == ("resnet18", 0.1, 0.9)
+        assert (each.weight_decay, each.nesterov, each.label_smoothing) == (5e-4, False, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from unlearnable.evaluation.metrics import LEAST_TO_LEARN
 UNDERTRAINED = 90.0
 """Percent of training accuracy on protected data below which the exploiter had not finished learning it."""
 
+AS_WELL = 2.0
+"""Points above random noise within which the protection did no better than it."""
+
 CLEAN_BASELINE = 50.0
 """Percent of clean test accuracy below which the exploiter is too weak to be a convincing control."""
 
@@ -69,7 +72,7 @@ def find_flags(rows: Sequence[Parameters], *, chance: float, seeds: int, unteste
             )
         )
     controls = [row for row in (random, named.get("smooth")) if row]
-    if protected and any(row["best"] <= protected["best"] + 2 for row in controls):
+    if protected and any(row["best"] <= protected["best"] + AS_WELL for row in controls):
         flags.append(
             Flag(
                 name="random-noise-does-as-well",

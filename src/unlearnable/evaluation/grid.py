@@ -161,7 +161,8 @@ def gather(
         say: is told of damaged files.
         own: take only what this suite has run, and no record of another.
     """
-    with claimed(place.runs / suite.name / "gather.lock", wait=True):
+    # beside the file that is read and written: others may gather into it from a `runs` of their own
+    with claimed(place.gathered(suite.name).with_name(f".{suite.name}.lock"), wait=True):
         records = finished(suite, place, say)
         if own:
             records = {trial.key: records[trial.key] for trial in suite.trials if place.trial(suite, trial).is_file()}

@@ -10,7 +10,8 @@ CONTROL = "clean-part"
 """No countermeasure, but what `clean-mix` is compared with; it sees no protected image."""
 
 BLENDS = ("cutmix", "mixup")
-"""Countermeasures that train on blends of images, of which training accuracy says little."""
+"""Countermeasures that train on blends of images, of which training accuracy says little, for records from before they
+said so."""
 
 LINEAR = "orthogonal-projection"
 """The countermeasure that takes out what a linear classifier on pixels sees."""
@@ -142,7 +143,8 @@ def _training_flags(mine: Mapping[str, Sequence[Parameters]]) -> list[Flag]:
 
 
 def _blends(record: Parameters) -> bool:
-    return any(part.partition(":")[0] in BLENDS for part in record["countermeasure"].split("+"))
+    told: bool = record.get("blends", any(p.partition(":")[0] in BLENDS for p in record["countermeasure"].split("+")))
+    return told
 
 
 def _coverage_flags(mine: Mapping[str, Sequence[Parameters]], all_columns: Sequence[str]) -> list[Flag]:

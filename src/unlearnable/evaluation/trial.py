@@ -165,6 +165,7 @@ class Trial:
             **numbers(history),
             "treated": made.treats_test,
             "with_clean": isinstance(made, WithClean),
+            "blends": made.blends,
             "wall_seconds": round(time.perf_counter() - started, 1),
             "hardware": hardware(runtime.device),
             "versions": versions(),

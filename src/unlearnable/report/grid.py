@@ -77,15 +77,21 @@ class Cell:
         """The seeds, in ascending order."""
         return tuple(record["seed"] for record in self.records)
 
+    @cached_property
+    def sound(self) -> tuple[Parameters, ...]:
+        """The records whose training did not break down, which would look like protection; all, where each did."""
+        found = [each for each in self.records if all(flag["name"] != "learned-nothing" for flag in each["flags"])]
+        return tuple(found) or self.records
+
     @property
     def last(self) -> Spread:
         """Accuracy at the last epoch."""
-        return Spread(values=tuple(record["last"] for record in self.records))
+        return Spread(values=tuple(record["last"] for record in self.sound))
 
     @property
     def best(self) -> Spread:
         """Accuracy at the best epoch of each seed."""
-        return Spread(values=tuple(record["best"] for record in self.records))
+        return Spread(values=tuple(record["best"] for record in self.sound))
 
     @property
     def chance(self) -> float:

@@ -182,6 +182,10 @@ JUDGES = (
 STRONGEST = ("resilient targeted", "targeted", "convolution", "resilient error-min")
 """Rows of `OTHERS` that the judges left standing; they meet every countermeasure too."""
 
+FIRST_JPEG = "jpeg:50+ueraser:5"
+JPEG_FIRST = ("targeted", "resilient targeted", "self-ensemble", "autoregressive")
+"""Rows whose published UEraser compresses images first."""
+
 AGAINST_CONTRASTIVE = ("contrastive", "transferable", "augmented error-min")
 """Rows of `OTHERS` made against learning without labels; they meet the one exploiter that does."""
 
@@ -228,8 +232,9 @@ def c10_10k() -> Suite:
     trials += block(OTHERS, JUDGES[:5], 0)
     trials += block(OTHERS, JUDGES[5:], 0)
     trials += block(AGAINST_CONTRASTIVE, ("simclr:16",), 0)
-    for columns in (CHEAP, DEAR[:1], KNOWING, (LONG,)):
+    for columns in (CHEAP, DEAR[:1], KNOWING, (LONG,), DEAR[1:], MORE):
         trials += [trial for trial in block(STRONGEST, columns, 0) if trial not in trials]
+    trials += block(("clean", *JPEG_FIRST), (FIRST_JPEG,), 0)
     for seed in (1, 2):
         for columns in (CHEAP, KNOWING, (PLAIN_OTHER, PLAIN_DEEP, LONG)):
             trials += block(POISONS, columns, seed)
@@ -281,7 +286,7 @@ def c10() -> Suite:
             for row in rows
         ]
 
-    trials = block(POISONS, columns[:-2]) + block(BEST, columns[:-2]) + block(POISONS, dear) + block(BEST, dear[:1])
+    trials = block(POISONS, columns[:-2]) + block(BEST, columns[:-2]) + block(POISONS, dear) + block(BEST, dear)
     return Suite(name="c10", trials=tuple(trials))
 
 

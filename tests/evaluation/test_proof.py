@@ -105,6 +105,15 @@ def test_where_memory_runs_out_the_batch_is_halved_and_the_report_says_so(monkey
     ]
 
 
+def test_a_batch_that_a_countermeasure_asks_for_is_no_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.exploiters.gray import Gray
+
+    monkeypatch.setattr(Gray, "recipe", lambda self, recipe, images: replace(recipe, batch_size=8))
+    found = prove(plan(seeds=(0,)), runtime=Runtime.auto("cpu"))
+    assert 8 in {training["recipe"]["batch_size"] for training in found["trainings"]}
+    assert "batch-halved" not in {flag["name"] for flag in found["flags"]}
+
+
 def test_what_a_treatment_costs_clean_photos_is_measured_where_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     """A countermeasure that leaves clean photos next to nothing shows no protection."""
     reached = {"clean": 90.0, "protected": 55.0, "gray": 58.0, "jpeg:75": 85.0, "clean, gray": 68.0}

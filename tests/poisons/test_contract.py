@@ -1,5 +1,6 @@
 """What every poison of the registry keeps, on any shape of images."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,8 @@ def test_it_says_where_it_comes_from(name: str) -> None:
     kind = POISONS.get(name)
     assert kind.method == name
     assert "Source:" in kind.__doc__
-    if "our own" not in kind.__doc__ and name != "slots":
+    if "our own" not in kind.__doc__:
         assert kind.citation.startswith("@")
         assert "Differs from the paper:" in kind.__doc__
+        source = " ".join(kind.__doc__.split()).partition("Source:")[2].partition("Differs")[0]
+        assert re.search("MIT|Apache-2|no licence|academic|[Nn]on-commercial|research", source), "the code's licence"

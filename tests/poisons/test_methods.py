@@ -72,14 +72,34 @@ def test_an_autoregressive_filter_is_silent_on_its_own_noise_only() -> None:
     real = poison.run(data, RUNTIME, lambda progress: None).astype(np.float32)
     betas = poison._processes(3, 3, np.random.default_rng([0, 0xA2]))
     for row, label in enumerate(data.labels):
-        own = answer(real[row, 0], betas[label, 0])
-        others = [answer(real[row, 0], betas[other, 0]) for other in range(3) if other != label]
+        noise = real[row] / np.linalg.norm(real[row])
+        own = answer(noise, betas[label])
+        others = [answer(noise, betas[other]) for other in range(3) if other != label]
         assert own < 0.01 * min(others)
+
+
+def test_processes_of_classes_are_as_unlike_as_published() -> None:
+    """Of norm 1, each class's noise is answered by those before it with 10 or more, and with 3 of more than 10."""
+    for classes, least in ((6, 10.0), (12, 3.0)):
+        generator = np.random.default_rng(0)
+        betas = Autoregressive(seed=0)._processes(classes, 3, generator)
+        starts = generator.standard_normal((36, 36, 3 * classes), dtype=np.float32)
+        noises = filled(starts, betas.reshape(-1, 8).T.copy())[4:, 4:].reshape(32, 32, classes, 3).transpose(2, 3, 0, 1)
+        unlike = [
+            answer(noise / np.linalg.norm(noise), betas[other])
+            for label, noise in enumerate(noises)
+            for other in range(label)
+        ]
+        assert np.median(unlike) > least
+        assert min(unlike) > 0.4 * least, "another draw of the noise than the one that was tried"
+        assert np.allclose(betas.sum(2), 1, atol=1e-4)
+    with pytest.raises(ValueError, match="0 of 2 categories"):
+        Autoregressive(largest=1e-3)._processes(2, 3, np.random.default_rng(0))
 
 
 def test_autoregressive_says_what_to_do_when_no_process_passes() -> None:
     with pytest.raises(ValueError, match="raise largest or lower least"):
-        Autoregressive(largest=1e-3, least=0).craft(images())
+        Autoregressive(largest=1e-3, least=0).craft(images(classes=2))
 
 
 def test_lsp_noise_is_flat_patches_that_a_linear_classifier_tells_apart() -> None:
@@ -109,8 +129,8 @@ def test_one_pixel_is_the_best_of_all_places_and_colours() -> None:
         unit = data.pixels[data.labels == label].astype(np.float64) / 255
         best: tuple[float, tuple[int, ...]] = (-1.0, ())
         for colour in itertools.product((0, 1), repeat=3):
-            distance = np.abs(unit - np.array(colour)[:, None, None]).mean(1)
-            score = distance.mean(0) / (distance.std(0) + 1e-3)
+            distance = np.abs(unit - np.array(colour)[:, None, None])
+            score = distance.mean((0, 1)) / distance.std((0, 1))
             for i, j in itertools.product(range(6), range(6)):
                 if (*colour, i, j) not in taken:
                     best = max(best, (float(score[i, j]), (*colour, i, j)))

@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import fields
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
@@ -86,6 +89,24 @@ def test_an_offset_that_comes_back_to_the_own_label_is_refused(name: str, offset
     with pytest.raises(ValueError, match=f"offset {offset} .* 3 categories .* own"):
         poison.craft(data, RUNTIME, lambda progress: told.append(progress.note))
     assert not told, "before anything is trained"
+
+
+@pytest.mark.parametrize("name", ["targeted", "resilient-targeted"])
+def test_a_class_without_images_is_nobodys_target(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unlearnable.poisons import targeted
+
+    aims: list[list[int]] = []
+
+    def watched(logits: torch.Tensor, targets: torch.Tensor, **how: str) -> torch.Tensor:
+        aims.append(targets.tolist())
+        return F.cross_entropy(logits, targets, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(targeted, "F", SimpleNamespace(cross_entropy=watched))
+    data = images([0, 1, 3, 0, 1, 3], 5)
+    POISONS.get(name)(surrogate_epochs=1, steps=1, batch_size=6).craft(data, RUNTIME)
+    assert aims == [[1, 3, 0, 1, 3, 0]]
+    with pytest.raises(ValueError, match="among the 3 categories"):
+        POISONS.get(name)(offset=3, surrogate_epochs=1, steps=1, batch_size=6).craft(data, RUNTIME)
 
 
 LONE: list[tuple[str, dict[str, Any]]] = [

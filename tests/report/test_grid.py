@@ -64,6 +64,29 @@ def test_a_training_that_broke_down_lowers_no_mean_unless_each_did() -> None:
     alone = matrix([broken]).cell("em", "none")
     assert alone is not None
     assert str(alone.best) == "10.0"
+    whole = matrix([record("clean", "none", 90.0), record("clean", "gray", 88.0), broken, record("em", "gray", 60.0)])
+    assert (whole.tried("em"), whole.worst("em")) == (1, whole.cell("em", "gray")), "it shows nothing"
+    assert not matrix([record("clean", "none", 90.0), {**broken, "countermeasure": "gray"}]).countered("em")
+
+
+def test_a_ceiling_is_of_the_same_seeds_where_there_are_any() -> None:
+    clean = [record("clean", "none", best, seed=seed) for seed, best in enumerate((90.0, 80.0, 70.0))]
+    cells = matrix([*clean, record("em", "none", 55.0, seed=2), record("other", "none", 55.0, seed=7)])
+    shares = []
+    for row, ceiling in (("em", 70.0), ("other", 80.0)):
+        cell = cells.cell(row, "none")
+        assert cell is not None
+        told = cells.ceiling_of(cell)
+        assert told is not None
+        assert told.best.mean == ceiling
+        shares.append(cells.share(cell))
+    assert shares == [pytest.approx((55 - 50) / (70 - 50)), pytest.approx((55 - 50) / (80 - 50))]
+
+
+def test_trials_of_other_classes_or_sources_are_not_averaged() -> None:
+    for name, value in (("protected", ["a"]), ("made_on", "cifar100"), ("pairs", True)):
+        with pytest.raises(ValueError, match=name):
+            matrix([record("em", "none", 20.0, **{name: value}), record("em", "none", 80.0, seed=1)])
 
 
 def test_seeds_are_averaged_and_their_spread_is_told() -> None:

@@ -216,9 +216,9 @@ def _summary(plan: Plan, records: Sequence[Parameters], runtime: Runtime, second
     worst = max(attacked, key=lambda row: (SEVERITY.index(row["verdict"]), row["best"]))
     reference = next(row for row in plan.rows if row.name == "clean").train
     flags = list(find_flags(rows, chance=level, seeds=len(plan.seeds), untested=plan.untested))
-    halved = min((record["recipe"] for record in records), key=lambda recipe: recipe["batch_size"])
-    if halved["batch_size"] < plan.recipe.batch_size:
-        flags.append(batch_flag(halved))
+    halved = [record["recipe"] for record in records if record.get("halved")]
+    if halved:
+        flags.append(batch_flag(min(halved, key=lambda recipe: int(recipe["batch_size"]))))
     if len(plan.test) < FEW_TESTS:
         flags.insert(0, _few_flag(len(plan.test)))
     if any(record["restarted"] for record in records):

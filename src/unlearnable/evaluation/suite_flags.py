@@ -36,9 +36,9 @@ def suite_flags(
     """
     mine, ceilings = _columns(records), _columns(clean)
     shares = {
-        column: learned(_mean(found, "best"), _mean(ceilings[column], "best"), chance)
+        column: learned(_mean(found, "best"), _beside(found, ceilings[column]), chance)
         for column, found in mine.items()
-        if column in ceilings and _mean(ceilings[column], "best") - chance >= LEAST_TO_LEARN
+        if column in ceilings and _beside(found, ceilings[column]) - chance >= LEAST_TO_LEARN
     }
     return (
         *_own_flags(mine, "train-test-overlap", "{sentence}"),
@@ -190,6 +190,12 @@ def _plain(columns: Mapping[str, Sequence[Parameters]]) -> str | None:
 
 def _mean(records: Sequence[Parameters], what: str) -> float:
     return sum(float(record[what]) for record in records) / len(records)
+
+
+def _beside(found: Sequence[Parameters], clean: Sequence[Parameters]) -> float:
+    """Return what clean images teach with the same seeds, or with all where none is shared."""
+    seeds = {record["seed"] for record in found}
+    return _mean([record for record in clean if record["seed"] in seeds] or clean, "best")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -184,7 +184,7 @@ class Trial:
             restarted=recipe.learning_rate * halvings < 0.9 * asked.learning_rate,
             nothing=broke_down(history, train, recipe, made),
             blends=made.blends,
-            idle=made.treats_test and np.array_equal(tests["treated"].pixels, test.pixels),
+            idle=made.treats_whole and np.array_equal(tests["treated"].pixels, test.pixels),
         )
         record["flags"] = [asdict(flag) for flag in found]
         return record
@@ -260,7 +260,8 @@ def _crafted(poison: AnyPoison, clean: ImageSet, runtime: Runtime, report: Repor
     started, used = time.perf_counter(), time.process_time()
     noise = poison.craft(clean, runtime, report)
     seconds = {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}
-    return noise, {**{name: round(value, 1) for name, value in seconds.items()}, "checksum": noise.checksum()}
+    rounded = {name: round(value, 1) for name, value in seconds.items()}
+    return noise, {**rounded, "device": runtime.device.type, "checksum": noise.checksum()}
 
 
 @lru_cache(maxsize=8)

@@ -39,7 +39,8 @@ def compressed(images: Float[Tensor, "b c s t"], quality: int) -> Float[Tensor, 
     A library's codec was tried (kornia 0.9, `jpeg_codec_differentiable`): 2.9 s for a batch of 256 at 64 pixels with
     its gradient on one core, this 0.2 s.
 
-    Source: ISO/IEC 10918-1 (JPEG), annex K for the tables; quality scales them as libjpeg does.
+    Source: ISO/IEC 10918-1 (JPEG), annex K for the tables; quality scales them as in libjpeg, but for its
+    rounding to whole numbers on the way: at 30 and 75 some entries differ by one.
 
     Raises:
         ValueError: a side is not a multiple of 16, or the quality is not 1 to 100.

@@ -1,5 +1,6 @@
 """Autoregressive noise: each value is a fixed combination of its neighbours; no network, no images."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,10 +20,16 @@ PART = 4096
 TILE = 32
 """Largest side of a tile in pixels: most processes grow or fade on their way over more."""
 
-BLOCK = 100
+BLOCK = 300
 """Processes that are tried side by side."""
 
-ATTEMPTS = 10_000
+ATTEMPTS = 60_000
+
+STUCK = 100
+"""Classes in a row that were too like one before them; then the one that most are like is drawn anew."""
+
+FEW, LEAST, LEAST_OF_MANY = 10, 10.0, 3.0
+"""Up to so many classes filters must answer others' noise with LEAST, else with LEAST_OF_MANY; both are the paper's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +37,8 @@ class Autoregressive(AdditivePoison):
     """Noise from an autoregressive process per class and colour (AR).
 
     v[i, j] = Σ_{(a, b) ≠ (2, 2)} β_{y, c}[a, b] v[i - 2 + a, j - 2 + b], from borders of N(0, 1);
-    δ_i = ε √D v / ‖v‖_2, with D the number of values of an image. A 3x3 filter (β, -1) answers its own class's noise
-    with exactly zero, and no other's.
+    δ_i = ε √D v / ‖v‖_2, with D the number of values of an image. A 3x3 filter (β_y, -1) over all colours answers its
+    own class's noise with exactly zero, and no other's.
 
     Source: Sandoval-Segura et al., Autoregressive Perturbations for Data Poisoning, NeurIPS 2022 (MIT). Sample-wise;
     ε is the root mean square in levels; the paper's ‖δ‖_2 = 1 on CIFAR-10 with images in [0, 1] is 4.6.
@@ -40,15 +47,16 @@ class Autoregressive(AdditivePoison):
 
     Args:
         border: rows and columns that are filled first and cut off.
-        largest: β is drawn anew when a process's noise exceeds this norm (it blows up).
-        least: β is drawn anew when the filter of a class before it answers its noise with less than this (they are too
-            alike).
+        largest: β is drawn anew when the noise of one colour exceeds this norm (it blows up).
+        least: a class's β is drawn anew when the filter of a class before it answers its noise, of norm 1, with less
+            than this (they are too alike); by default 10 for up to 10 classes and 3 for more.
 
     Raises:
         ValueError: a setting is out of range, or no coefficients pass.
     """
 
     method: ClassVar[str] = "autoregressive"
+    revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("sample-wise",)
     least_categories: ClassVar[int] = 1
     norm: ClassVar[Norm] = "l2"
@@ -65,14 +73,14 @@ class Autoregressive(AdditivePoison):
     epsilon: float = 4.6
     border: int = 4
     largest: float = 50.0
-    least: float = 10.0
+    least: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.border < WINDOW - 1:
             raise ValueError(f"border must be at least {WINDOW - 1} pixels; got {self.border!r}")
-        if not 0 <= self.least < self.largest:
-            raise ValueError(f"least must be from 0 up to largest; got {self.least!r} and {self.largest!r}")
+        if not self.largest > 0 or (self.least is not None and not self.least >= 0):
+            raise ValueError(f"largest must be positive and least 0 or more; got {self.largest!r} and {self.least!r}")
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Draw the processes, then fill all images pixel after pixel (levels)."""
@@ -99,29 +107,39 @@ class Autoregressive(AdditivePoison):
         return levels
 
     def _processes(self, classes: int, channels: int, generator: np.random.Generator) -> Float32[np.ndarray, "k c s"]:
-        """Draw β for each class and colour: β sums to 1, stable, and unlike those before it."""
+        """Draw β for each class and colour: it sums to 1 and is stable, and a class's are unlike those before it."""
+        least = (LEAST if classes <= FEW else LEAST_OF_MANY) if self.least is None else self.least
         chosen: list[np.ndarray] = []
-        side, wanted = TILE + self.border, classes * channels
+        waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        blocked = Counter[int]()
+        side = TILE + self.border
         for _ in range(ATTEMPTS // BLOCK):
-            betas, starts, states = [], [], []
-            for _ in range(BLOCK):
-                drawn = generator.standard_normal(WINDOW * WINDOW - 1).astype(np.float32)
-                betas.append(drawn / drawn.sum())
-                starts.append(generator.standard_normal((side, side), dtype=np.float32))
-                states.append(generator.bit_generator.state)
+            drawn = generator.standard_normal((BLOCK, WINDOW * WINDOW - 1), dtype=np.float32)
+            betas = drawn / drawn.sum(1, keepdims=True)
+            starts = generator.standard_normal((side, side, BLOCK), dtype=np.float32)
             with np.errstate(over="ignore", invalid="ignore"):
-                noises = filled(np.stack(starts, axis=2), np.stack(betas, axis=1))[self.border :, self.border :]
+                noises = filled(starts, betas.T.copy())[self.border :, self.border :]
                 sizes = np.linalg.norm(noises, axis=(0, 1))
             for place in np.flatnonzero(np.isfinite(sizes) & (sizes <= self.largest)):
-                noise = np.ascontiguousarray(noises[:, :, place])
-                if all(answer(noise, other) >= self.least for other in chosen):
-                    chosen.append(betas[place])
-                if len(chosen) == wanted:
-                    # as if no more had been drawn than were needed: the block is no setting
-                    generator.bit_generator.state = states[place]
-                    return np.stack(chosen).reshape(classes, channels, -1)
+                waiting.append((betas[place], noises[:, :, place].copy()))
+                if len(waiting) < channels:
+                    continue
+                beta, noise = (np.stack(part) for part in zip(*waiting, strict=True))
+                waiting.clear()
+                noise /= np.linalg.norm(noise)
+                alike = next((row for row, other in enumerate(chosen) if answer(noise, other) < least), None)
+                if alike is None:
+                    chosen.append(beta)
+                    blocked = Counter[int]()
+                else:
+                    blocked[alike] += 1
+                if blocked.total() == STUCK:  # few are unlike one whose filter answers hardly anything
+                    del chosen[blocked.most_common(1)[0][0]]
+                    blocked.clear()
+                if len(chosen) == classes:
+                    return np.stack(chosen)
         raise ValueError(
-            f"autoregressive found {len(chosen)} of {classes * channels} processes that are stable and unlike; "
+            f"autoregressive found processes that are stable and unlike for {len(chosen)} of {classes} categories; "
             "raise largest or lower least"
         )
 
@@ -142,12 +160,12 @@ def filled(
     return values
 
 
-def answer(noise: Float32[np.ndarray, "h w"], beta: Float32[np.ndarray, " 8"]) -> float:
-    """Return Σ max(0, (β, -1) * v): how strongly the filter of β answers noise v; 0 if it is its own."""
-    height, width = noise.shape
-    filters = [*beta, -1.0]
+def answer(noise: Float32[np.ndarray, "c h w"], beta: Float32[np.ndarray, "c 8"]) -> float:
+    """Return Σ max(0, Σ_c (β_c, -1) * v_c): how strongly the filter of β answers noise v; 0 if it is its own."""
+    height, width = noise.shape[1:]
     total = np.zeros((height - 2, width - 2), dtype=np.float32)
-    for place, weight in enumerate(filters):
-        a, b = divmod(place, WINDOW)
-        total += weight * noise[a : a + height - 2, b : b + width - 2]
+    for plane, own in zip(noise, beta, strict=True):
+        for place, weight in enumerate([*own, -1.0]):
+            a, b = divmod(place, WINDOW)
+            total += weight * plane[a : a + height - 2, b : b + width - 2]
     return float(np.maximum(total, 0).sum())

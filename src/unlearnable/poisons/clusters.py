@@ -37,8 +37,8 @@ class Clusters(AdditivePoison):
 
     Source: Zhang, Ma, Yi, Sang, Jiang, Wang, Xu, Unlearnable Clusters, CVPR 2023 (its code has no licence; from the
     description). ε = 16 and a CLIP or ResNet-50 extractor there.
-    Differs from the paper: g is a small network trained on the images themselves without labels (SimCLR), so nothing
-    has to be fetched; δ_i is stepped itself, by signs, not through a generator; g is fixed.
+    Differs from the paper: ε = 8; g is a small network trained on the images themselves without labels (SimCLR), so
+    nothing has to be fetched; δ_i is stepped itself, by signs, not through a generator; g is fixed.
 
     SimCLR learns the direction of g alone, but with all features made as long the noise is no better: on 2,000 CIFAR-10
     images `fast-small` learns 59.5 percent at its best epoch, otherwise 56.7, clean 62.5; one seed.

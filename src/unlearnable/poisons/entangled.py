@@ -28,7 +28,8 @@ class Entangled(AgainstTrained):
 
     Source: Wen, Zhao, Liu, Backes, Wang, Zhang, Is Adversarial Training Really a Silver Bullet for Mitigating Data
     Poisoning?, ICLR 2023 (MIT). Sample-wise; made against adversarial training.
-    Differs from the paper: a small surrogate and 5 steps of PGD in its training; 30 steps that shrink, not 300.
+    Differs from the paper: a small surrogate, trained for 10 epochs, not 100, with 5 steps of PGD; 30 steps that
+    shrink, not 300.
 
     Args:
         direction: `push` or `pull`.

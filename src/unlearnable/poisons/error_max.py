@@ -23,8 +23,9 @@ class ErrorMax(AdditivePoison):
 
     min_θ E L(f_θ(x), y) first; then max_{‖δ‖∞ ≤ ε} L(f_θ(x + δ), y) with θ fixed, by sign steps of +step.
 
-    Source: Huang et al., Unlearnable Examples, ICLR 2021, section 4.1 (the control "error-maximizing"): the surrogate
-    is trained to convergence, then δ ascends until the error reaches `stop_error` (0.8 class-wise, 0.9 sample-wise).
+    Source: Huang et al., Unlearnable Examples, ICLR 2021 (MIT), section 4.1 (the control "error-maximizing"): the
+    surrogate is trained to convergence, then δ ascends until the error reaches `stop_error` (0.8 class-wise, 0.9
+    sample-wise).
     Differs from the paper: the surrogate is the small network trained by the `fast` recipe for 10 passes; class-wise
     steps take the sign of the gradient summed over a batch's images of a class; sample-wise the error to reach is 0.9
     over a whole pass, and class-wise too (`stop_error`); steps are of 1.6 levels, not 0.8, and 5 of them

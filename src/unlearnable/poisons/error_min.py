@@ -25,7 +25,8 @@ class ErrorMin(Alternating):
     Several surrogates take turns, step by step class-wise and round by round sample-wise: noise that one kind of
     network finds may not be seen by another.
 
-    Source: Huang et al., Unlearnable Examples: Making Personal Data Unexploitable, ICLR 2021, equations 2 to 4.
+    Source: Huang et al., Unlearnable Examples: Making Personal Data Unexploitable, ICLR 2021 (MIT), equations 2
+    to 4.
     Differs from the paper: the surrogates are a small whitened network and, sample-wise, a small residual one in turn,
     not ResNet-18; of the gradient, slow changes only are used (`cycles`); class-wise steps take the sign of the summed
     gradient instead of averaging per-image steps, jointly with θ; sample-wise takes few large steps (4 of 3 levels a

@@ -18,7 +18,7 @@ class ErrorMinOnePixel(Poison[Chain]):
 
     x' = set_{p_y, v_y}(x + δ), δ from `error-min`, (p, v)_y from `one-pixel` on the images that already have it.
 
-    Source: Wu, Chen, Xie, Huang, One-Pixel Shortcut, ICLR 2023, section on composition. Class-wise.
+    Source: Wu, Chen, Xie, Huang, One-Pixel Shortcut, ICLR 2023 (Apache-2.0), section on composition. Class-wise.
     Differs from the paper: the error-minimizing noise is class-wise, with this package's defaults.
 
     Args:
@@ -30,6 +30,7 @@ class ErrorMinOnePixel(Poison[Chain]):
     """
 
     method: ClassVar[str] = "error-min-one-pixel"
+    revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
     citation: ClassVar[str] = """@inproceedings{wu2023onepixel,
@@ -37,6 +38,13 @@ class ErrorMinOnePixel(Poison[Chain]):
   author = {Wu, Shutong and Chen, Sizhe and Xie, Cihang and Huang, Xiaolin},
   booktitle = {ICLR},
   year = {2023}
+}
+
+@inproceedings{huang2021unlearnable,
+  title = {Unlearnable Examples: Making Personal Data Unexploitable},
+  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
+  booktitle = {ICLR},
+  year = {2021}
 }"""
 
     epsilon: float = 8.0

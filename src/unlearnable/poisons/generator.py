@@ -34,7 +34,8 @@ class GeneratorNoise(Generative):
     equations); BOME: Ye, Liu, Wright, Stone, Liu, NeurIPS 2022.
     Differs from the paper: G is small, so that numpy applies it, and told the class by default; the loss of clean
     images is bounded by cutting it at `ceiling`, and gradients are clipped; a small follower, whose 5 steps ahead are
-    SGD of 0.1, not 10 of Adam at 1e-4, and whose own are SGD of 0.1 with momentum, not 0.01; fewer steps.
+    SGD of 0.1, not 10 of Adam at 1e-4, and whose own are SGD of 0.1 with momentum, not 0.01; the leader's are Adam at
+    1e-3, where its rate is 0.1; fewer steps.
 
     Class-wise it protects few images better than many: with 2,000 of CIFAR-10, `fast-small` learns 23.9 (26.4)
     percent, last (best) epoch, clean 61.0, and `vgg-small`, which is no surrogate, 15.9 (21.1); with 10,000, 42.5
@@ -62,6 +63,13 @@ class GeneratorNoise(Generative):
   author = {Liu, Shuang and Wang, Yihan and Gao, Xiao-Shan},
   booktitle = {AAAI},
   year = {2024}
+}
+
+@inproceedings{ye2022bome,
+  title = {{BOME!} Bilevel Optimization Made Easy: A Simple First-Order Approach},
+  author = {Ye, Mao and Liu, Bo and Wright, Stephen and Stone, Peter and Liu, Qiang},
+  booktitle = {NeurIPS},
+  year = {2022}
 }"""
 
     steps: int = 200

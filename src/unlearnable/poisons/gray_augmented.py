@@ -21,7 +21,8 @@ class GrayAugmented(Alternating):
 
     Source: Liu, Zhao, Kolmus, Berns, van Laarhoven, Heskes, Larson, Going Grayscale: The Road to Understanding and
     Improving Unlearnable Examples, 2021 (its code has no licence; from the description).
-    Differs from the paper: a small surrogate and few rounds, with few and large steps on θ, as in `RobustErrorMin`.
+    Differs from the paper: a small surrogate and few rounds, with few and large steps on θ, as in `RobustErrorMin`, and
+    on δ, 4 of 3 ε / 8 a round, not 20 of 0.8 levels.
 
     With 10,000 images of CIFAR-10 `fast-small` learns 28.7 (34.4) percent, and in grey 27.9 (29.5), last (best) epoch,
     one seed; with two surrogates, 8 rounds of 10 steps of rate 0.1, which took four times as long, 29.9 and 38.2.

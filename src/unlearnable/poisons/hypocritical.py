@@ -33,6 +33,13 @@ class Hypocritical(AgainstTrained):
   author = {Tao, Lue and Feng, Lei and Wei, Hongxin and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan},
   booktitle = {NeurIPS},
   year = {2022}
+}
+
+@inproceedings{tao2021better,
+  title = {Better Safe Than Sorry: Preventing Delusive Adversaries with Adversarial Training},
+  author = {Tao, Lue and Feng, Lei and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan},
+  booktitle = {NeurIPS},
+  year = {2021}
 }"""
 
     surrogates: tuple[str, ...] = ("fast-small",)

@@ -24,8 +24,8 @@ class LinearlySeparable(AdditivePoison):
     Source: Yu, Zhang, Chen, Yin, Liu, Availability Attacks Create Shortcuts, KDD 2022 (the code has no licence; from
     the description). Sample-wise; ε is the root mean square in levels, 6 in the paper (‖δ‖_2 = 1.304 on
     CIFAR-10 with images in [0, 1]).
-    Differs from the paper: the clusters are drawn here and not by scikit-learn (same distribution, without its 1 % of
-    flipped labels); `grid` counts patches per shorter side, 4 (the paper's patch of 8 pixels at 32), at any size.
+    Differs from the paper: the clusters are drawn here and not by scikit-learn (same distribution); `grid` counts
+    patches per shorter side, 4 (the paper's patch of 8 pixels at 32), at any size.
 
     Args:
         grid: patches per shorter side.

@@ -25,8 +25,12 @@ class MutualInformation(Alternating):
 
     Source: Zhu, Miao, Dong, Gao, Why Do Unlearnable Examples Work: A Novel Perspective of Mutual Information, ICLR 2026
     (its code has no licence; from the description). Sample-wise.
-    Differs from the paper: small surrogates in turn and few rounds, 4 steps of 3 ε / 8 where it has 10 of ε / 40;
-    without the small term on distances between features.
+    Differs from the paper: the mean of the logarithms of the class's terms, as in supervised contrastive learning,
+    where its code takes the logarithm of their sum, the image itself among them; small surrogates in turn and few
+    rounds, 4 steps of 3 ε / 8 where it has 10 of ε / 40, and a search that stops when the surrogates' error does;
+    without the small term on distances between features. Class-wise is ours.
+
+    An image that has no other of its category in its batch is not moved in that round; batches are mixed anew in each.
 
     With 10,000 images of CIFAR-10 `fast-small` learns 13.0 (25.6) percent, last (best) epoch, one seed; published are
     9.9, on 50,000. With 8 rounds it learned 22.2 and 44.3 (two seeds), with one surrogate and few steps on θ, which

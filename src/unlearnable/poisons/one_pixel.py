@@ -17,16 +17,22 @@ from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Overwrite
 from unlearnable.poisons._base import Origin, Poison
 
+FLOOR = 1e-6
+"""Least standard deviation, where all images of a class have one value."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnePixel(Poison[Overwrite]):
     """Set, in every image of a class, the pixel where that changes most and most evenly (OPS).
 
-    (p, v)_y = argmax_{p, v ∈ {0, 1}^c} E_{x of y}[d] / sd(d), d = ‖x_p - v‖_1, each pair for one class only.
+    (p, v)_y = argmax_{p, v ∈ {0, 1}^c} E[d] / sd(d), d = |x_{p, j} - v_j|, mean and standard deviation over the images
+    of y and the channels j together; each pair for one class only.
 
     Source: Wu, Chen, Xie, Huang, One-Pixel Shortcut, ICLR 2023 (Apache-2.0). Class-wise; the budget is pixels that
     change, not ε.
-    Differs from the paper: several pixels are possible; all places and colours are scored at once.
+    Differs from the paper: the standard deviation, over images and channels, as its released code and its numbers have
+    it, where its equation has the variance of the sum over channels; several pixels are possible; all places and
+    colours are scored at once.
 
     Args:
         pixels: how many pixels per image, the best ones first.
@@ -36,6 +42,7 @@ class OnePixel(Poison[Overwrite]):
     """
 
     method: ClassVar[str] = "one-pixel"
+    revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
     least_categories: ClassVar[int] = 1
     citation: ClassVar[str] = """@inproceedings{wu2023onepixel,
@@ -98,7 +105,7 @@ def _of_class(data: ImageSet, label: int) -> Pixels:
 
 
 def scores(images: UInt8[Tensor, "n c h w"], colours: Float[Tensor, "v c"]) -> Float[Tensor, "v p"]:
-    """Return mean over standard deviation, over the images, of the distance of each pixel to each colour."""
+    """Return mean over standard deviation, over images and channels, of each pixel's distance to each colour."""
     values = images.flatten(2)
     count, channels, places = values.shape
     return torch.cat([_scored(values[:, :, part], colours) for part in parts((places, count, channels))], dim=1)
@@ -108,6 +115,6 @@ def _scored(values: UInt8[Tensor, "n c p"], colours: Float[Tensor, "v c"]) -> Fl
     unit = values.float() / 255
     found = []
     for colour in colours:
-        distance = (unit - colour[:, None]).abs().mean(1)
-        found.append(distance.mean(0) / (distance.std(0, unbiased=False) + 1e-3))
+        distance = (unit - colour[:, None]).abs()
+        found.append(distance.mean((0, 1)) / distance.std((0, 1), unbiased=False).clamp(min=FLOOR))
     return torch.stack(found)

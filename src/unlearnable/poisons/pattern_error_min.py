@@ -24,8 +24,8 @@ class PatternErrorMin(Patterned):
     min_θ min_{‖δ‖∞ ≤ ε} E_l L(f_θ(x_i + P_l δ_{y_i, v_i}), y_i), the kind v_i drawn once for each image, P_l the
     pattern laid at the place l of an otherwise empty image; published: one place for each image.
 
-    Source: Huang et al., Unlearnable Examples, ICLR 2021, section 4.4 and its released settings: patches of 8, 16 and
-    24 pixels at a random place, and two noises per class. The noise is kept sample-wise, since places differ.
+    Source: Huang et al., Unlearnable Examples, ICLR 2021 (MIT), section 4.4 and its released settings: patches of 8, 16
+    and 24 pixels at a random place, and two noises per class. The noise is kept sample-wise, since places differ.
     Differs from the paper: the joint search of `error-min`, class-wise, with slow changes only, that stops at an error
     of 0.01, where the released patches stop at 0.1.
 

@@ -32,7 +32,9 @@ class PretrainedAware(AdditivePoison):
 
     Source: Li, Xu, Cai, Fang, Wu, Lao, Ling, Wang, When Priors Backfire: On the Vulnerability of Unlearnable Examples
     to Pretraining, ICLR 2026 (Apache-2.0; from the description). An ImageNet ResNet-18 there.
-    Differs from the paper: the network is one trained here on CIFAR-100 classes, or EfficientNet-Lite0; θ starts anew
+    Differs from the paper: its code lays the noise of the wrong class on the image in the outer step, f_{θ'}(x + δ_j),
+    and gets noise from a generator, here it is the image's own δ_y itself; wrong labels are chosen for each class, not
+    each image; the network is one trained here on CIFAR-100 classes, or EfficientNet-Lite0; θ starts anew
     at every step of δ, so one step is unrolled and none is kept; steps take the sign of the summed gradient.
 
     Args:

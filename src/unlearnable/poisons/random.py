@@ -17,7 +17,7 @@ class RandomNoise(AdditivePoison):
 
     δ ~ U(-ε, ε), one row per class or per image.
 
-    Source: Huang et al., Unlearnable Examples, ICLR 2021, section 4.1 (the control "random"); class-wise also
+    Source: Huang et al., Unlearnable Examples, ICLR 2021 (MIT), section 4.1 (the control "random"); class-wise also
     Tao, Feng, Yi, Huang, Chen, Better Safe Than Sorry, NeurIPS 2021 (P5, universal random noise).
     Differs from the paper: rounded to whole levels, as every δ here.
     """

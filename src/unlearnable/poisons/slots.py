@@ -49,7 +49,7 @@ class SlotNoise(AdditivePoison):
 
     What it reaches is in `results/packs` and `results/proofs`; what was tried on the way in `docs/packs.md`.
 
-    Source: Huang et al., Unlearnable Examples, ICLR 2021, equation 2 (class-wise).
+    Source: Huang et al., Unlearnable Examples, ICLR 2021 (MIT), equation 2 (class-wise).
     Differs from the paper: random labels on foreign photos, two networks, the amplitude schedule, augmentation and
     JPEG inside the search, momentum in δ.
 
@@ -71,6 +71,12 @@ class SlotNoise(AdditivePoison):
     """
 
     method: ClassVar[str] = "slots"
+    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
+  title = {Unlearnable Examples: Making Personal Data Unexploitable},
+  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
+  booktitle = {ICLR},
+  year = {2021}
+}"""
     needs: ClassVar[tuple[str, ...]] = ("images", "surrogate")
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -19,7 +20,8 @@ from unlearnable.poisons._trained import AgainstTrained
 class Targeted(AgainstTrained):
     """Noise that makes a clean-trained network see the next class (TAP).
 
-    min_{‖δ‖∞ ≤ ε} L(f_θ(T(x + δ)), (y + 1) mod k), θ trained on clean images, T a random shift and mirror.
+    min_{‖δ‖∞ ≤ ε} L(f_θ(T(x + δ)), (y + 1) mod k), θ trained on clean images, T a random shift and mirror; y counts
+    the classes that have images.
 
     Source: Fowl et al., Adversarial Examples Make Strong Poisons, NeurIPS 2021 (MIT). Sample-wise. 250 steps of
     0.05 ε and 8 restarts with a ResNet-18 there.
@@ -50,16 +52,18 @@ class Targeted(AgainstTrained):
 
     def require(self, data: ImageSet) -> None:
         """Refuse a target that is the image's own label: such noise would help."""
-        classes = len(data.classes)
-        if self.offset % classes == 0:
+        classes = np.count_nonzero(data.counts)
+        if classes > 1 and self.offset % classes == 0:
             raise ValueError(
                 f"offset {self.offset} among the {classes} categories of {data.name} leads back to an image's own; "
                 f"give one that is not a multiple of {classes}"
             )
 
     def objective(self, data: ImageSet, models: Sequence[nn.Module], runtime: Runtime) -> Objective:
-        """Aim at the class `offset` places on."""
-        targets = (torch.from_numpy(data.labels).to(runtime.device) + self.offset) % len(data.classes)
+        """Aim at the class `offset` places on, of those that have images."""
+        there = np.flatnonzero(data.counts)
+        targets = torch.from_numpy(there[(np.searchsorted(there, data.labels) + self.offset) % len(there)])
+        targets = targets.to(runtime.device)
 
         def small(model: nn.Module, images: Float[Tensor, "b c h w"], rows: Int64[Tensor, " b"]) -> Float[Tensor, ""]:
             return F.cross_entropy(model(images).float(), targets[rows], reduction="sum")

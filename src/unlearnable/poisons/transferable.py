@@ -21,11 +21,12 @@ class Transferable(Contrastive):
 
     Source: Ren, Xu, Wan, Ma, Sun, Tang, Transferable Unlearnable Examples, ICLR 2023 (its code has no licence; from
     the description). Sample-wise.
-    Differs from the paper: CSD is that of a batch; no projection head; small surrogates in turn and few rounds; both
-    weights are 1 with SimCLR, where the paper has 0 and 0.1.
+    Differs from the paper: CSD is that of a batch; no projection head; small surrogates in turn and few rounds, 4
+    steps of 3 ε / 8 on δ where it has 20 of 0.8 levels, from a random start; both weights are 1 with SimCLR, where the
+    paper has 0 and 0.1.
 
     Args:
-        ssl_weight: w_ssl; with 0 the noise is made without looking at images.
+        ssl_weight: w_ssl; with 0 nothing is seen of the images but what room their values leave.
         csd_weight: w_csd.
         strength: of the views, from 0 to 1.
 

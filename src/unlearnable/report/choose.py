@@ -89,7 +89,7 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
         record["crafting"]["cpu_seconds"]
         for cell in cells.of_row(row)
         for record in cell.records
-        if record["crafting"] and "resumed" not in record["crafting"] and record["hardware"]["device"] == "cpu"
+        if record["crafting"] and "resumed" not in record["crafting"] and _crafted_on(record) == "cpu"
     ]
     failed = sorted(
         (name for name, found in judged.items() if found == "failed"), key=lambda name: _share(cells, row, name)
@@ -108,6 +108,12 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
         _listed([name for name, found in judged.items() if found == "held"]),
         _listed(failed[::-1]),
     ]
+
+
+def _crafted_on(record: Parameters) -> str:
+    """Return the device of the search; older records name that of the training only."""
+    device: str = record["crafting"].get("device", record["hardware"]["device"])
+    return device
 
 
 def _unmeasured(name: str, fact: Facts) -> list[str]:
@@ -138,5 +144,6 @@ def _share(cells: Matrix, row: str, column: str) -> float:
 
 
 def _verdict(cells: Matrix, cell: Cell) -> str:
-    ceiling = cells.ceiling(cell.column)
-    return verdict(cell.best.mean, ceiling.best.mean, cell.chance) if ceiling else "not tested"
+    ceiling = cells.ceiling_of(cell)
+    known = ceiling is not None and not cell.broken
+    return verdict(cell.best.mean, ceiling.best.mean, cell.chance) if ceiling and known else "not tested"

@@ -85,7 +85,7 @@ def _differences(both: Sequence[tuple[Cell, Cell]]) -> list[str]:
     found: dict[tuple[str, str, str], int] = defaultdict(int)
     for one, other in pairs:
         for name in (*SETTINGS, "data", "versions", "hardware"):
-            facts, others = _flat(name, one[name]), _flat(name, other[name])
+            facts, others = _flat(name, one.get(name)), _flat(name, other.get(name))
             for fact in sorted({*facts, *others}):
                 if facts.get(fact) != others.get(fact):
                     said = ("", "") if fact == "data.hash" else (_value(facts.get(fact)), _value(others.get(fact)))

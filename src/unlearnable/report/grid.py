@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -15,8 +15,9 @@ WITH_CLEAN = ("clean-mix", "clean-part", "detector", "dfr")
 MARK = "†"
 """What marks their columns."""
 
-FEW = 5
-"""Countermeasures; a row that met fewer, or not half of all, stands last, whatever its worst case is."""
+FEW = 12
+"""Countermeasures; a row that met fewer, or not half of all, stands last, whatever its worst case is: the strongest of
+many is rarely among the first few."""
 
 WORST = "worst case"
 NOT_RUN = "not run"
@@ -82,6 +83,11 @@ class Cell:
         """The records whose training did not break down, which would look like protection; all, where each did."""
         found = [each for each in self.records if all(flag["name"] != "learned-nothing" for flag in each["flags"])]
         return tuple(found) or self.records
+
+    @property
+    def broken(self) -> bool:
+        """Whether every seed's training broke down: such a cell was run and shows nothing."""
+        return all(any(flag["name"] == "learned-nothing" for flag in each["flags"]) for each in self.records)
 
     @property
     def last(self) -> Spread:
@@ -152,14 +158,24 @@ class Matrix:
         """Return what clean images teach under a countermeasure."""
         return None if self.clean is None else self.cell(self.clean, column)
 
+    def ceiling_of(self, cell: Cell) -> Cell | None:
+        """Return what clean images teach there with the cell's own seeds, or with all where none is shared."""
+        whole = self.ceiling(cell.column)
+        shared = tuple(each for each in whole.records if each["seed"] in cell.seeds) if whole else ()
+        return replace(whole, records=shared) if whole and shared else whole
+
     def worst(self, row: str) -> Cell | None:
         """Return the cell where the exploiter does best without clean images; None for unprotected images."""
-        counted = [cell for cell in self.of_row(row) if cell.column not in self.with_clean]
+        counted = self._counted(row)
         return max(counted, key=lambda cell: cell.best.mean) if row in self.protected and counted else None
 
     def tried(self, row: str) -> int:
         """Return how many countermeasures the worst case is over; what changed nothing is none."""
-        return sum(cell.column not in self.with_clean and not has_no_effect(cell) for cell in self.of_row(row))
+        return sum(not has_no_effect(cell) for cell in self._counted(row))
+
+    def _counted(self, row: str) -> list[Cell]:
+        """Return the cells that can be a worst case: without clean images, and where some training did not break."""
+        return [cell for cell in self.of_row(row) if cell.column not in self.with_clean and not cell.broken]
 
     def few(self, row: str) -> bool:
         """Return whether a row met so few of the matrix's countermeasures that its worst case says little."""
@@ -167,7 +183,7 @@ class Matrix:
 
     def countered(self, row: str) -> bool:
         """Return whether a row met any countermeasure that counts, beside training on images as they are."""
-        counted = (cell for cell in self.of_row(row) if cell.column not in self.with_clean and not has_no_effect(cell))
+        counted = (cell for cell in self._counted(row) if not has_no_effect(cell))
         return any(cell.records[0]["countermeasure"] != "none" for cell in counted)
 
     def worst_with_clean(self, row: str) -> Cell | None:
@@ -180,7 +196,7 @@ class Matrix:
 
         None where there is no ceiling, or it is so near to chance that a share of it means nothing.
         """
-        ceiling = self.ceiling(cell.column)
+        ceiling = self.ceiling_of(cell)
         if ceiling is None or ceiling.best.mean - cell.chance < LEAST_TO_LEARN:
             return None
         return learned(cell.best.mean, ceiling.best.mean, cell.chance)
@@ -230,7 +246,7 @@ def marked(column: str, cells: Matrix) -> str:
 def _cell(row: str, column: str, records: Sequence[Parameters]) -> Cell:
     ordered = sorted(records, key=lambda record: record["seed"])
     for record, other in pairwise(ordered):
-        different = [name for name in SETTINGS if record[name] != other[name]]
+        different = [name for name in SETTINGS if record.get(name) != other.get(name)]
         if different or record["seed"] == other["seed"]:
             raise ValueError(
                 f"row {row!r}, column {column!r} has trials of different "
@@ -240,4 +256,7 @@ def _cell(row: str, column: str, records: Sequence[Parameters]) -> Cell:
     return Cell(row=row, column=column, records=tuple(ordered))
 
 
-SETTINGS = ("dataset", "per_class", "test_per_class", "poison", "countermeasure", "revision", "recipe")
+SETTINGS = (
+    *("dataset", "per_class", "test_per_class", "poison", "countermeasure", "revision", "recipe"),
+    *("protected", "made_on", "standing_for", "pairs"),  # said only where they are set
+)

@@ -137,7 +137,7 @@ class Board:
         mine = [record for record in self.records if record["row"] == row]
         clean = [record for record in self.records if record["row"] == self.cells.clean]
         worst = self.cells.worst(row)
-        ceiling = self.cells.ceiling(worst.column) if worst else None
+        ceiling = self.cells.ceiling_of(worst) if worst else None
         told = sorted(published_for(mine[0]), key=lambda each: -each.accuracy)
         without_clean = [each for each in told if not uses_clean({"countermeasure": each.countermeasure})]
         return Standing(

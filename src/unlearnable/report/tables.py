@@ -75,7 +75,7 @@ def _csv(cells: Matrix) -> str:
     for row in cells.rows:
         worst = cells.worst(row)
         for cell in cells.of_row(row):
-            ceiling = cells.ceiling(cell.column)
+            ceiling = cells.ceiling_of(cell)
             numbers = [
                 f"{value:.2f}" for spread in (cell.last, cell.best) for value in (spread.mean, spread.low, spread.high)
             ]

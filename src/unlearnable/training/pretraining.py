@@ -85,9 +85,8 @@ class Probe(nn.Module):
 def enough(recipe: Recipe, images: int) -> Recipe:
     """Return the recipe with as many epochs as make LEAST_STEPS steps, and a batch of no more than the images."""
     batch = min(recipe.batch_size, images)
-    return replace(
-        recipe, batch_size=batch, epochs=max(recipe.epochs, math.ceil(LEAST_STEPS / math.ceil(images / batch)))
-    )
+    steps = max(1, round(images / batch))  # of an epoch, as the loader cuts it
+    return replace(recipe, batch_size=batch, epochs=max(recipe.epochs, math.ceil(LEAST_STEPS / steps)))
 
 
 def head_of(model: nn.Module) -> nn.Linear:

@@ -23,9 +23,9 @@ TILE = 32
 BLOCK = 300
 """Processes that are tried side by side."""
 
-ATTEMPTS = 60_000
+ATTEMPTS = 150_000
 
-STUCK = 100
+STUCK = 1000
 """Classes in a row that were too like one before them; then the one that most are like is drawn anew."""
 
 FEW, LEAST, LEAST_OF_MANY = 10, 10.0, 3.0

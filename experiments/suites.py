@@ -307,8 +307,8 @@ def targeted() -> Suite:
 SMOKE = {
     "vae": "vae:3,epochs=1",
     "diffusion": "diffusion:100,steps=20",
-    "pretrained": "pretrained:imagenet",
-    "linear-probe": "linear-probe:imagenet",
+    "pretrained": "pretrained:imagenet,least=4",
+    "linear-probe": "linear-probe:imagenet,least=4",
     "simclr": "simclr:1",
     "erase": "erase:8,rounds=1",
 }

@@ -98,7 +98,8 @@ def cite(
         if not entries[name]:
             say(f"{name} is this package's own; cite the package (CITATION.cff)")
     console = Console(highlight=False, soft_wrap=True)
-    for entry in dict.fromkeys(each for each in entries.values() if each):
+    papers = (paper for each in entries.values() if each for paper in each.split("\n\n"))
+    for entry in dict.fromkeys(papers):
         console.print(entry, markup=False, emoji=False)
         console.print()
     return OK

@@ -31,7 +31,7 @@ PROBE_RATES: dict[str, Any] = {"batch_size": 250, "learning_rate": 0.02, "weight
 """What a recipe is changed to where only a last layer is trained."""
 
 LEAST_STEPS = 150
-"""Of fine-tuning and of a last layer, of few images too."""
+"""Of fine-tuning and of a last layer, of few images too, unless asked for fewer."""
 
 
 class Resized(nn.Module):
@@ -82,11 +82,11 @@ class Probe(nn.Module):
         return self.head(self.norm(self.backbone(images).float()))
 
 
-def enough(recipe: Recipe, images: int) -> Recipe:
-    """Return the recipe with as many epochs as make LEAST_STEPS steps, and a batch of no more than the images."""
+def enough(recipe: Recipe, images: int, least: int = LEAST_STEPS) -> Recipe:
+    """Return the recipe with as many epochs as make so many steps, and a batch of no more than the images."""
     batch = min(recipe.batch_size, images)
     steps = max(1, round(images / batch))  # of an epoch, as the loader cuts it
-    return replace(recipe, batch_size=batch, epochs=max(recipe.epochs, math.ceil(LEAST_STEPS / steps)))
+    return replace(recipe, batch_size=batch, epochs=max(recipe.epochs, math.ceil(least / steps)))
 
 
 def head_of(model: nn.Module) -> nn.Linear:

@@ -26,7 +26,7 @@ from unlearnable.protect import check, ledger
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 HINT = "Chromium is not here: as root, apt-get install -y chromium"
-SHOTS = Path(os.environ.get("UNLEARNABLE_SCREENSHOTS", "demo/screenshots"))
+SHOTS = Path(os.environ.get("UNLEARNABLE_SCREENSHOTS", "build/screenshots"))
 """Where screenshots of the test are kept; git does not see them."""
 
 pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=HINT)

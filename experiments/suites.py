@@ -180,7 +180,7 @@ JUDGES = (
 
 
 STRONGEST = ("resilient targeted", "targeted", "convolution", "resilient error-min")
-"""Rows of `OTHERS` that the judges left standing; they meet every countermeasure too."""
+"""Rows of `OTHERS` that the judges left standing; every countermeasure is planned for them too."""
 
 FIRST_JPEG = "jpeg:50+ueraser:5"
 JPEG_FIRST = ("targeted", "resilient targeted", "self-ensemble", "autoregressive")

@@ -53,6 +53,7 @@ def test_only_seconds_of_a_processor_are_seconds_on_one_core() -> None:
             record("clean", "none", 100.0),
             record("em", "none", 51.0, crafting={"cpu_seconds": 8.0}),
             record("em", "none", 51.0, seed=1, crafting={"cpu_seconds": 1.0}, hardware=there),
+            record("em", "none", 51.0, seed=2, crafting={"cpu_seconds": 2.0, "device": "cuda"}),  # trained on another
             record("patches", "none", 52.0, **LSP, hardware=there),
         ],
         FACTS,

@@ -14,6 +14,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import Batches, Frozen, noise_steps, noise_store, perturbed
 from unlearnable.poisons._checkpoint import weights
+from unlearnable.poisons._citations import HUANG_2021
 from unlearnable.poisons._surrogates import ensemble, phases
 
 
@@ -46,12 +47,7 @@ class ErrorMax(AdditivePoison):
 
     method: ClassVar[str] = "error-max"
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
-    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
-  title = {Unlearnable Examples: Making Personal Data Unexploitable},
-  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
-  booktitle = {ICLR},
-  year = {2021}
-}"""
+    citation: ClassVar[str] = HUANG_2021
 
     surrogate: str = "fast-small"
     surrogate_epochs: int = 10

@@ -10,6 +10,7 @@ from unlearnable._types import RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._alternating import Alternating
 from unlearnable.poisons._bilevel import SLOW
+from unlearnable.poisons._citations import HUANG_2021
 from unlearnable.poisons._joint import Joint
 
 
@@ -81,12 +82,7 @@ class ErrorMin(Alternating):
 
     method: ClassVar[str] = "error-min"
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
-    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
-  title = {Unlearnable Examples: Making Personal Data Unexploitable},
-  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
-  booktitle = {ICLR},
-  year = {2021}
-}"""
+    citation: ClassVar[str] = HUANG_2021
 
     scope: Scope = "class-wise"
     surrogates: tuple[str, ...] | None = None

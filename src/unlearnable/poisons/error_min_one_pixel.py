@@ -9,6 +9,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Chain
 from unlearnable.poisons import POISONS
 from unlearnable.poisons._base import AnyPoison, Origin, Poison
+from unlearnable.poisons._citations import HUANG_2021, WU_2023
 from unlearnable.poisons._surrogates import phases
 
 
@@ -30,22 +31,11 @@ class ErrorMinOnePixel(Poison[Chain]):
     """
 
     method: ClassVar[str] = "error-min-one-pixel"
-    revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
-    citation: ClassVar[str] = """@inproceedings{wu2023onepixel,
-  title = {One-Pixel Shortcut: On the Learning Preference of Deep Neural Networks},
-  author = {Wu, Shutong and Chen, Sizhe and Xie, Cihang and Huang, Xiaolin},
-  booktitle = {ICLR},
-  year = {2023}
-}
+    citation: ClassVar[str] = f"""{WU_2023}
 
-@inproceedings{huang2021unlearnable,
-  title = {Unlearnable Examples: Making Personal Data Unexploitable},
-  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
-  booktitle = {ICLR},
-  year = {2021}
-}"""
+{HUANG_2021}"""
 
     epsilon: float = 8.0
     pixels: int = 1
@@ -58,6 +48,11 @@ class ErrorMinOnePixel(Poison[Chain]):
     def bound(cls) -> str:
         """Name both limits."""
         return "linf, pixels"
+
+    @property
+    def revision(self) -> int:  # type: ignore[override]
+        """A new revision of either step is a new one of both."""
+        return sum(step.revision for step in self.steps()) - 1
 
     def steps(self) -> tuple[AnyPoison, AnyPoison]:
         """Return the two methods, by their registry names."""

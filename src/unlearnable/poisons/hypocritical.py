@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
+from unlearnable.poisons._citations import TAO_2021
 from unlearnable.poisons._surrogates import Objective
 from unlearnable.poisons._trained import AgainstTrained
 
@@ -28,19 +29,14 @@ class Hypocritical(AgainstTrained):
     """
 
     method: ClassVar[str] = "hypocritical"
-    citation: ClassVar[str] = """@inproceedings{tao2022manipulated,
-  title = {Can Adversarial Training Be Manipulated By Non-Robust Features?},
-  author = {Tao, Lue and Feng, Lei and Wei, Hongxin and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan},
-  booktitle = {NeurIPS},
-  year = {2022}
-}
+    citation: ClassVar[str] = f"""@inproceedings{{tao2022manipulated,
+  title = {{Can Adversarial Training Be Manipulated By Non-Robust Features?}},
+  author = {{Tao, Lue and Feng, Lei and Wei, Hongxin and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan}},
+  booktitle = {{NeurIPS}},
+  year = {{2022}}
+}}
 
-@inproceedings{tao2021better,
-  title = {Better Safe Than Sorry: Preventing Delusive Adversaries with Adversarial Training},
-  author = {Tao, Lue and Feng, Lei and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan},
-  booktitle = {NeurIPS},
-  year = {2021}
-}"""
+{TAO_2021}"""
 
     surrogates: tuple[str, ...] = ("fast-small",)
     radius: float = 2.0

@@ -16,6 +16,7 @@ from unlearnable.budget import parts
 from unlearnable.imageset import ImageSet
 from unlearnable.perturbation import Overwrite
 from unlearnable.poisons._base import Origin, Poison
+from unlearnable.poisons._citations import WU_2023
 
 FLOOR = 1e-6
 """Least standard deviation, where all images of a class have one value."""
@@ -45,12 +46,7 @@ class OnePixel(Poison[Overwrite]):
     revision: ClassVar[int] = 2
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
     least_categories: ClassVar[int] = 1
-    citation: ClassVar[str] = """@inproceedings{wu2023onepixel,
-  title = {One-Pixel Shortcut: On the Learning Preference of Deep Neural Networks},
-  author = {Wu, Shutong and Chen, Sizhe and Xie, Cihang and Huang, Xiaolin},
-  booktitle = {ICLR},
-  year = {2023}
-}"""
+    citation: ClassVar[str] = WU_2023
 
     pixels: int = 1
 

@@ -12,6 +12,7 @@ from unlearnable._scratch import scratch
 from unlearnable._types import RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._bilevel import Batches
+from unlearnable.poisons._citations import HUANG_2021
 from unlearnable.poisons._joint import Patterned
 
 Place = Literal["random", "centre"]
@@ -38,12 +39,7 @@ class PatternErrorMin(Patterned):
     """
 
     method: ClassVar[str] = "pattern-error-min"
-    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
-  title = {Unlearnable Examples: Making Personal Data Unexploitable},
-  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
-  booktitle = {ICLR},
-  year = {2021}
-}"""
+    citation: ClassVar[str] = HUANG_2021
 
     patch: int | None = None
     place: Place = "random"

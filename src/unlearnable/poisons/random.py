@@ -9,6 +9,7 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
+from unlearnable.poisons._citations import HUANG_2021, TAO_2021
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +25,9 @@ class RandomNoise(AdditivePoison):
 
     method: ClassVar[str] = "random"
     needs: ClassVar[tuple[str, ...]] = ()
-    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
-  title = {Unlearnable Examples: Making Personal Data Unexploitable},
-  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
-  booktitle = {ICLR},
-  year = {2021}
-}
+    citation: ClassVar[str] = f"""{HUANG_2021}
 
-@inproceedings{tao2021better,
-  title = {Better Safe Than Sorry: Preventing Delusive Adversaries with Adversarial Training},
-  author = {Tao, Lue and Feng, Lei and Yi, Jinfeng and Huang, Sheng-Jun and Chen, Songcan},
-  booktitle = {NeurIPS},
-  year = {2021}
-}"""
+{TAO_2021}"""
     least_categories: ClassVar[int] = 1
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:

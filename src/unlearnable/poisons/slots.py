@@ -15,6 +15,7 @@ from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._checkpoint import Checkpoint, State
+from unlearnable.poisons._citations import HUANG_2021
 from unlearnable.poisons._jpeg import UNIT, compressed
 from unlearnable.poisons._slots import grey, learners, luma, transformed
 from unlearnable.training.fit import TrainingDivergedError
@@ -71,12 +72,7 @@ class SlotNoise(AdditivePoison):
     """
 
     method: ClassVar[str] = "slots"
-    citation: ClassVar[str] = """@inproceedings{huang2021unlearnable,
-  title = {Unlearnable Examples: Making Personal Data Unexploitable},
-  author = {Huang, Hanxun and Ma, Xingjun and Erfani, Sarah Monazam and Bailey, James and Wang, Yisen},
-  booktitle = {ICLR},
-  year = {2021}
-}"""
+    citation: ClassVar[str] = HUANG_2021
     needs: ClassVar[tuple[str, ...]] = ("images", "surrogate")
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
 

@@ -145,5 +145,6 @@ def _share(cells: Matrix, row: str, column: str) -> float:
 
 def _verdict(cells: Matrix, cell: Cell) -> str:
     ceiling = cells.ceiling_of(cell)
-    known = ceiling is not None and not cell.broken
-    return verdict(cell.best.mean, ceiling.best.mean, cell.chance) if ceiling and known else "not tested"
+    if ceiling is None or cell.broken:
+        return "not tested"
+    return verdict(cell.best.mean, ceiling.best.mean, cell.chance)

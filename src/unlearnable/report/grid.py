@@ -80,24 +80,23 @@ class Cell:
 
     @cached_property
     def sound(self) -> tuple[Parameters, ...]:
-        """The records whose training did not break down, which would look like protection; all, where each did."""
-        found = [each for each in self.records if all(flag["name"] != "learned-nothing" for flag in each["flags"])]
-        return tuple(found) or self.records
+        """The records whose training did not break down, which would look like protection."""
+        return tuple(each for each in self.records if all(flag["name"] != "learned-nothing" for flag in each["flags"]))
 
     @property
     def broken(self) -> bool:
         """Whether every seed's training broke down: such a cell was run and shows nothing."""
-        return all(any(flag["name"] == "learned-nothing" for flag in each["flags"]) for each in self.records)
+        return not self.sound
 
     @property
     def last(self) -> Spread:
         """Accuracy at the last epoch."""
-        return Spread(values=tuple(record["last"] for record in self.sound))
+        return Spread(values=tuple(record["last"] for record in self.sound or self.records))
 
     @property
     def best(self) -> Spread:
         """Accuracy at the best epoch of each seed."""
-        return Spread(values=tuple(record["best"] for record in self.sound))
+        return Spread(values=tuple(record["best"] for record in self.sound or self.records))
 
     @property
     def chance(self) -> float:

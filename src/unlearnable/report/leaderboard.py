@@ -12,7 +12,8 @@ from unlearnable._types import Parameters
 from unlearnable.evaluation.flags import Flag
 from unlearnable.evaluation.metrics import verdict
 from unlearnable.evaluation.suite_flags import suite_flags
-from unlearnable.report.grid import FEW, MARK, MARK_SAYS, WORST, Cell, Matrix, Spread, matrix, uses_clean
+from unlearnable.report.detection import DETECTED, Detected, detected, detection_table
+from unlearnable.report.grid import FEW, MARK, MARK_SAYS, WORST, Cell, Matrix, matrix, uses_clean
 from unlearnable.report.published import Published, Source, published_for, sources
 from unlearnable.report.tables import md, md_table, table
 
@@ -24,13 +25,6 @@ OPENING = (
 PUBLISHED = (
     "Published numbers were measured by others with other networks, recipes and noise of their own making; they are "
     "for orientation and are never mixed with ours."
-)
-DETECTED = (
-    "A scraper who has some images in both versions trains a detector on them. AUC, the area under the ROC curve in "
-    "percent, is how well it tells other protected images from clean ones (50: not at all), for a small network and "
-    "for two linear layers; separability is how often two linear layers, trained on the categories of one half of the "
-    "images, name those of the other half. Noise that is a shortcut is easy for them. Mean over seeds; ± is the seed "
-    "farthest from the mean."
 )
 
 
@@ -47,16 +41,6 @@ class Standing:
     published: Published | None
     published_worst: Published | None
     flags: tuple[Flag, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Detected:
-    """What a scraper's detectors made of one row: AUC of two networks, and what two linear layers learn, percent."""
-
-    row: str
-    auc: Spread
-    mlp_auc: Spread
-    mlp_protected: Spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +102,7 @@ class Board:
     @cached_property
     def detected(self) -> tuple[Detected, ...]:
         """How well a scraper told protected images from clean ones, where that was measured."""
-        found = {}
-        for column in self.cells.columns:
-            for row in self.cells.rows:
-                cell = self.cells.cell(row, column)
-                if cell and row not in found and all("auc" in record.get("facts", ()) for record in cell.records):
-                    found[row] = Detected(
-                        row=row, **{name: _fact(cell, name) for name in ("auc", "mlp_auc", "mlp_protected")}
-                    )
-        return tuple(found[row] for row in self.cells.rows if row in found)
+        return detected(self.cells)
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:
@@ -192,7 +168,7 @@ def leaderboard_markdown(suites: Mapping[str, Sequence[Parameters]], planned: Pl
         parts.append(_headlines(board))
         parts.append(f"### Every countermeasure\n\n{table(board.records)}")
         if board.detected:
-            parts.append(f"### Can a scraper tell?\n\n{DETECTED}\n\n{_detections(board)}")
+            parts.append(f"### Can a scraper tell?\n\n{DETECTED}\n\n{detection_table(board.detected)}")
         parts.append("### What speaks against these numbers\n\nThe flags are explained in [flags.md](flags.md).\n")
         parts += [_accusations(each) for each in board.standings]
     told = _sources(boards)
@@ -275,17 +251,6 @@ def _headlines(board: Board) -> str:
     head += ["published, no countermeasure", "published, worst"]
     clean = f"\nUnprotected images without a countermeasure: {board.clean}.\n" if board.clean else ""
     return md_table(head, rows) + clean
-
-
-def _detections(board: Board) -> str:
-    head = ["images", "AUC, small network", "AUC, two linear layers", "separability, two linear layers"]
-    rows = [[md(each.row), str(each.auc), str(each.mlp_auc), str(each.mlp_protected)] for each in board.detected]
-    return md_table(head, rows)
-
-
-def _fact(cell: Cell, name: str) -> Spread:
-    scale = 100 if name.endswith("auc") else 1
-    return Spread(values=tuple(scale * record["facts"][name] for record in cell.records))
 
 
 def _told(number: Published | None) -> str:

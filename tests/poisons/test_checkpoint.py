@@ -44,7 +44,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "slots": {"steps": 12},
     "slots, grey first": {"steps": 8, "grey_steps": 8},
     "slots, grey mostly": {"steps": 2, "grey_steps": 16},
-    "pretrained-aware": {"source": "imagenet", "steps": 6},
+    "pretrained-aware": {"source": "imagenet", "rounds": 6, "noise_steps": 1},
 }
 
 

@@ -34,7 +34,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "contrastive": ALTERNATING,
     "transferable": ALTERNATING,
     "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 2, "batch_size": 16},
-    "pretrained-aware": {"source": "imagenet", "steps": 1, "batch_size": 8},
+    "pretrained-aware": {"source": "imagenet", "rounds": 3, "noise_steps": 2, "batch_size": 16},
     "generator": {"steps": 3, "inner": 1, "batch_size": 16},
     "deep-confuse": {"rounds": 2, "path": 2, "batch_size": 16},
     "neural-tangent": {"block": 20, "steps": 2, "time": 4},

@@ -1,5 +1,6 @@
-"""Noise for exploiters who start from a trained network: it binds images to a wrong label."""
+"""Noise for exploiters who start from a trained network: it says a label, whatever image it lies on."""
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, RealLevels, Report, Scope
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._base import AdditivePoison
-from unlearnable.poisons._bilevel import Batches, perturbed
+from unlearnable.poisons._bilevel import SLOW, Batches, Frozen, perturbed, smoothed
 from unlearnable.poisons._checkpoint import State
 from unlearnable.training.fit import EVALUATION_BATCH
 from unlearnable.training.loader import to_unit
@@ -24,23 +25,26 @@ HEAD_STEPS, HEAD_RATE = 100, 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainedAware(AdditivePoison):
-    """Class-wise noise that still says a wrong label after a step of learning the right one (BAIT).
+    """Class-wise noise that turns an image of another class into its own, after a step of learning (BAIT).
 
-    min_{‖δ_y‖∞ ≤ ε} L(f_{θ'}(x + δ_y), j(y)), θ' = θ - η ∇_θ L(f_θ(x + δ_y), y), f a pre-trained network with a linear
-    layer fitted on the clean images. The wrong label j goes from hard to easy: first the class most like y, then a
-    random one, last the one least like y.
+    min_{‖δ‖∞ ≤ ε} L(f_{θ'}(x + δ_j), j), θ' = θ - η ∇_θ L(f_θ(x + δ_y), y), f a pre-trained network with a linear
+    layer fitted on the clean images, j a wrong label of x. It goes from hard to easy: in the first third of the rounds
+    the class that θ' takes clean x for next to its own, then a random one, last the one that x is least like. A network
+    that trusts δ more than what it knew of x learns nothing of x.
 
     Source: Li, Xu, Cai, Fang, Wu, Lao, Ling, Wang, When Priors Backfire: On the Vulnerability of Unlearnable Examples
     to Pretraining, ICLR 2026 (Apache-2.0; from the description). An ImageNet ResNet-18 there.
-    Differs from the paper: its code lays the noise of the wrong class on the image in the outer step, f_{θ'}(x + δ_j),
-    and gets noise from a generator, here it is the image's own δ_y itself; wrong labels are chosen for each class, not
-    each image; the network is one trained here on CIFAR-100 classes, or EfficientNet-Lite0; θ starts anew
-    at every step of δ, so one step is unrolled and none is kept; steps take the sign of the summed gradient.
+    Differs from the paper: of the gradient, slow changes only are used (`cycles`); δ itself takes sign steps, there a
+    generator gives it; the network is one trained here on CIFAR-100 classes, or EfficientNet-Lite0; each round starts
+    from the same θ, there from one that has learned another batch; few rounds and batches.
+
 
     Args:
         source: the trained network: `cifar100`, or `imagenet` (extra `pretrained`).
-        steps: steps on δ.
+        rounds: times that θ' is made.
+        noise_steps: steps on δ in each round.
         step: size of a sign step in levels; by default ε / 10.
+        cycles: of δ's gradient, the highest frequency that is used, in cycles per image; by default 8.
         inner_rate: η.
         batch_size: images a step.
 
@@ -48,6 +52,7 @@ class PretrainedAware(AdditivePoison):
         ValueError: a setting is out of range.
     """
 
+    revision: ClassVar[int] = 2
     method: ClassVar[str] = "pretrained-aware"
     scopes: ClassVar[tuple[Scope, ...]] = ("class-wise",)
     needs: ClassVar[tuple[str, ...]] = ("labels", "images", "surrogate")
@@ -60,68 +65,85 @@ class PretrainedAware(AdditivePoison):
 }"""
 
     source: str = "cifar100"
-    steps: int = 120
+    rounds: int = 30
+    noise_steps: int = 10
     step: float | None = None
+    cycles: float = SLOW
     inner_rate: float = 0.1
     batch_size: int = 250
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_source(self.source)
-        if self.steps < 1 or self.batch_size < 2:
-            raise ValueError("steps must be at least 1 and batch_size at least 2")
+        if self.rounds < 1 or self.noise_steps < 1 or self.batch_size < 2:
+            raise ValueError("rounds and noise_steps must be at least 1 and batch_size at least 2")
         if not self.inner_rate > 0 or (self.step is not None and not self.step > 0):
             raise ValueError("inner_rate and step must be positive")
+        if not self.cycles >= 1:
+            raise ValueError(f"cycles must be at least 1 per image; got {self.cycles!r}")
 
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
-        """Fit a last layer, then step through one unrolled step of fine-tuning (levels)."""
+        """Fit a last layer, then look ahead and step, in rounds (levels)."""
         images = runtime.images(data.pixels)
         labels = torch.from_numpy(data.labels).to(runtime.device)
-        classes, there = len(data.classes), torch.from_numpy(np.flatnonzero(data.counts)).to(runtime.device)
+        there = torch.from_numpy(np.flatnonzero(data.counts)).to(runtime.device)
         features, width = backbone(self.source, runtime)
-        head = nn.Linear(width, classes, device=runtime.device)
+        head = nn.Linear(width, len(data.classes), device=runtime.device)
         model = nn.Sequential(features, head).eval()
         batches = Batches(len(images), self.batch_size, runtime.generator("batches"))
         draws = runtime.generator("targets")
-        levels = torch.zeros(classes, *images.shape[1:], device=runtime.device)
+        levels = torch.zeros(len(data.classes), *images.shape[1:], device=runtime.device)
         generators = {"batches": batches.generator, "targets": draws}
         state = State(self.checkpoint(data, runtime), [head], generators=generators)
         saved, begun = state.load(), 0
         if saved:
             batches.restore(saved)
             levels.copy_(saved["levels"])
-            alike = saved["alike"].to(runtime.device)
-            begun = int(saved["steps"])
+            begun = int(saved["rounds"])
         else:
-            seen = described(features, images, runtime)
-            fit_head(head, seen, labels, batches)
-            alike = likeness(head, seen, labels, classes)
-        weights = {name: each.detach().requires_grad_() for name, each in model.named_parameters()}
+            fit_head(head, described(features, images, runtime), labels, batches)
+        ahead = copy.deepcopy(model)
         size = self.epsilon / 10 if self.step is None else self.step
-        for number in range(begun, self.steps):
+        for number in range(begun, self.rounds):
+            stage = 3 * number // self.rounds
             rows = batches.next().to(runtime.device)
-            own = labels[rows]
-            wrong = wrong_labels(alike, 3 * number // self.steps, draws, there)[own]
-            levels.requires_grad_()
-            noisy = perturbed(images[rows], levels.index_select(0, own))
-            # float32: the step is differentiated twice
-            right = F.cross_entropy(torch.func.functional_call(model, weights, (noisy,)).float(), own)
-            slopes = torch.autograd.grad(right, list(weights.values()), create_graph=True, allow_unused=True)
-            moved = {
-                name: each if slope is None else each - self.inner_rate * slope
-                for (name, each), slope in zip(weights.items(), slopes, strict=True)
-            }
-            loss = F.cross_entropy(torch.func.functional_call(model, moved, (noisy,)).float(), wrong)
-            (gradient,) = torch.autograd.grad(loss, levels)
-            levels = (levels.detach() - size * gradient.sign()).clamp(-self.epsilon, self.epsilon)
-            report(Progress(done=number + 1, total=self.steps, note=f"loss {loss.item():.2f}"))
-            state.keep({**batches.state(), "levels": levels, "alike": alike, "steps": torch.tensor(number + 1)})
+            ahead.load_state_dict(model.state_dict())
+            learn(ahead, perturbed(images[rows], levels[labels[rows]]), labels[rows], self.inner_rate, runtime)
+            with Frozen(ahead):
+                for position in range(1, self.noise_steps + 1):
+                    rows = batches.next().to(runtime.device)
+                    logits = described(ahead, images[rows], runtime) if stage != 1 else None
+                    aims = wrong_labels(labels[rows], there, stage, logits, draws)
+                    levels.requires_grad_()
+                    # not levels[aims]: several threads sum the gradient of that in any order
+                    with runtime.autocast():
+                        seen = ahead(perturbed(images[rows], levels.index_select(0, aims)))
+                    loss = F.cross_entropy(seen.float(), aims)
+                    (gradient,) = torch.autograd.grad(loss, levels)
+                    moved = levels.detach() - size * smoothed(gradient, self.cycles).sign()
+                    levels = moved.clamp(-self.epsilon, self.epsilon)
+                    done = number * self.noise_steps + position
+                    report(Progress(done=done, total=self.rounds * self.noise_steps, note=f"loss {loss.item():.2f}"))
+            state.keep({**batches.state(), "levels": levels, "rounds": torch.tensor(number + 1)})
         return levels.cpu().numpy()
+
+
+def learn(
+    model: nn.Module, images: Float[Tensor, "b c h w"], labels: Int64[Tensor, " b"], rate: float, runtime: Runtime
+) -> None:
+    """Take one step θ <- θ - η ∇_θ L(f_θ(x + δ), y), in place, without momentum."""
+    trained = [each for each in model.parameters() if each.requires_grad]
+    with runtime.autocast():
+        logits = model(images)
+    slopes = torch.autograd.grad(F.cross_entropy(logits.float(), labels), trained)
+    with torch.no_grad():
+        for each, slope in zip(trained, slopes, strict=True):
+            each.sub_(slope, alpha=rate)
 
 
 @torch.no_grad()
 def described(features: nn.Module, images: UInt8[Tensor, "n c h w"], runtime: Runtime) -> Float[Tensor, "n d"]:
-    """Return what the trained network says of every clean image; it does not change, so once is enough."""
+    """Return what a network says of every clean image."""
     found = []
     for part in torch.split(images, EVALUATION_BATCH):
         with runtime.autocast():
@@ -140,30 +162,22 @@ def fit_head(head: nn.Linear, seen: Float[Tensor, "n d"], labels: Tensor, batche
         optimiser.step()
 
 
-@torch.no_grad()
-def likeness(head: nn.Linear, seen: Tensor, labels: Tensor, classes: int) -> Float[Tensor, "k k"]:
-    """Return the mean probability that images of [true class] are given to [class]."""
-    sums = torch.zeros(classes, classes, device=labels.device)
-    sums.index_add_(0, labels, head(seen).softmax(1))
-    return sums / torch.bincount(labels, minlength=classes).clamp(min=1)[:, None]
-
-
 def wrong_labels(
-    likeness: Float[Tensor, "k k"], stage: int, draws: torch.Generator, there: Int64[Tensor, " p"]
-) -> Int64[Tensor, " k"]:
-    """Return a wrong label for each class: the most like it (stage 0), any (1), or the least like it (2).
+    labels: Int64[Tensor, " b"],
+    there: Int64[Tensor, " p"],
+    stage: int,
+    logits: Float[Tensor, "b k"] | None,
+    draws: torch.Generator,
+) -> Int64[Tensor, " b"]:
+    """Return a wrong label for each image: the likeliest by its logits (stage 0), any (1), or the least likely (2).
 
-    Only the classes `there`, which have images, are wrong labels, and get any; there are two at least.
+    Only the classes `there`, ascending, which have images, are wrong labels; there are two at least.
     """
-    wrong = torch.zeros(len(likeness), dtype=torch.int64, device=likeness.device)
-    among = likeness[there][:, there]
-    itself = torch.eye(len(there), dtype=torch.bool, device=likeness.device)
-    if stage == 0:
-        found = among.masked_fill(itself, -torch.inf).argmax(1)
-    elif stage == 1:
-        away = torch.randint(1, len(there), (len(there),), generator=draws).to(likeness.device)
-        found = (torch.arange(len(there), device=likeness.device) + away) % len(there)
-    else:
-        found = among.masked_fill(itself, torch.inf).argmin(1)
-    wrong[there] = there[found]
-    return wrong
+    own = torch.searchsorted(there, labels)
+    if stage == 1:
+        away = torch.randint(1, len(there), (len(labels),), generator=draws).to(labels.device)
+        return there[(own + away) % len(there)]
+    assert logits is not None
+    itself = F.one_hot(own, len(there)).bool()
+    among = logits[:, there].masked_fill(itself, -torch.inf if stage == 0 else torch.inf)
+    return there[among.argmax(1) if stage == 0 else among.argmin(1)]

@@ -95,7 +95,7 @@ POISONS = Registry(
         ),
         "pretrained-aware": Entry(
             "unlearnable.poisons.pretrained_aware:PretrainedAware",
-            "says a wrong label even after a step of fine-tuning a trained network (Li et al. 2026, BAIT)",
+            "turns images of other classes into its own for a trained network (Li et al. 2026, BAIT)",
         ),
         "generator": Entry(
             "unlearnable.poisons.generator:GeneratorNoise",

@@ -29,8 +29,8 @@ class PretrainedAware(AdditivePoison):
 
     min_{‖δ‖∞ ≤ ε} L(f_{θ'}(x + δ_j), j), θ' = θ - η ∇_θ L(f_θ(x + δ_y), y), f a pre-trained network with a linear
     layer fitted on the clean images, j a wrong label of x. It goes from hard to easy: in the first third of the rounds
-    the class that θ' takes clean x for next to its own, then a random one, last the one that x is least like. A network
-    that trusts δ more than what it knew of x learns nothing of x.
+    the likeliest to θ' for clean x, then a random one, last the least likely. A network that trusts δ more than what it
+    knew of x learns nothing of x.
 
     Source: Li, Xu, Cai, Fang, Wu, Lao, Ling, Wang, When Priors Backfire: On the Vulnerability of Unlearnable Examples
     to Pretraining, ICLR 2026 (Apache-2.0; from the description). An ImageNet ResNet-18 there.
@@ -38,6 +38,11 @@ class PretrainedAware(AdditivePoison):
     generator gives it; the network is one trained here on CIFAR-100 classes, or EfficientNet-Lite0; each round starts
     from the same θ, there from one that has learned another batch; few rounds and batches.
 
+    With 10,000 images of CIFAR-10, seed 0, last (best) epoch: `fast-small` learns 18.8 (18.8) percent, a
+    network that was trained on CIFAR-100 14.4 (19.3), `resnet18-slim`, which is no surrogate, 12.1 (16.9); after
+    JPEG 75 38.0 (39.6) is learned, in grey 65.5 (68.2). With all frequencies (`cycles=1000`) 10.5 (16.2), 11.6 (28.0), 61.6 (61.6) and 59.5
+    (59.5). Where θ learns a batch in every round, as there, JPEG 75 leaves 50.7 (50.7); half of the images in grey in
+    the search do not keep the noise in grey (70.4).
 
     Args:
         source: the trained network: `cifar100`, or `imagenet` (extra `pretrained`).

@@ -432,6 +432,26 @@ def test_pretrained_aware_noise_says_its_class_on_images_of_another(monkeypatch:
     assert np.abs(made.bank).max() <= 40
 
 
+def test_pretrained_aware_noise_is_of_slow_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = images(count=100, size=12, classes=2)
+    monkeypatch.setattr(pretrained_aware, "backbone", lambda source, runtime: (torch.nn.Flatten(), 432))
+
+    def alike(cycles: float) -> float:
+        bank = PretrainedAware(rounds=1, batch_size=50, cycles=cycles).craft(data, RUNTIME).bank
+        return float((np.sign(bank[..., 1:]) == np.sign(bank[..., :-1])).mean())
+
+    assert alike(1) > 0.8, "neighbours have one sign"
+    assert alike(1000) < 0.7
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rounds": 0}, {"noise_steps": 0}, {"batch_size": 1}, {"inner_rate": 0}, {"cycles": 0}]
+)
+def test_settings_of_pretrained_aware_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        PretrainedAware(**wrong)
+
+
 def test_looking_ahead_is_a_step_of_gradient_descent() -> None:
     torch.manual_seed(0)
     model, images = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)), torch.rand(5, 3, 2, 2)

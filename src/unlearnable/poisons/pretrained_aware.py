@@ -41,8 +41,7 @@ class PretrainedAware(AdditivePoison):
     With 10,000 images of CIFAR-10, seed 0, last (best) epoch: `fast-small` learns 18.8 (18.8) percent, a network that
     was trained on CIFAR-100 14.4 (19.3), `resnet18-slim`, which is no surrogate, 12.1 (16.9); after JPEG 75 38.0 (39.6)
     is learned, in grey 65.5 (68.2). With all frequencies (`cycles=1000`) the first four are 10.5 (16.2), 11.6 (28.0),
-    61.6 (61.6) and 59.5 (59.5). Where θ learns a batch in every round, as there, JPEG 75 leaves 50.7 (50.7). Half of
-    the images in grey in the search do not keep the noise in grey (70.4).
+    61.6 (61.6) and 59.5 (59.5).
 
     Args:
         source: the trained network: `cifar100`, or `imagenet` (extra `pretrained`).

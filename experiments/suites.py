@@ -80,10 +80,8 @@ OTHERS: dict[str, AnyPoison] = {
     "clusters": Clusters(),
     "neural tangent": NeuralTangent(),
     "pretrained-aware": PretrainedAware(),
-    "generator": GeneratorNoise(scope="sample-wise"),
-    "deep-confuse": DeepConfuse(scope="sample-wise"),
-    "generator, class-wise": GeneratorNoise(),
-    "deep-confuse, class-wise": DeepConfuse(),
+    "generator": GeneratorNoise(),
+    "deep-confuse": DeepConfuse(),
 }
 """Every other method of the registry but those for patches and packs, each with its own defaults."""
 

@@ -14,6 +14,7 @@ from experiments.paper.suites import (
     sign,
     table1,
     transfer,
+    unseen,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "sign",
     "table1",
     "transfer",
+    "unseen",
 ]

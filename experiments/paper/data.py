@@ -65,10 +65,24 @@ def things(*, split: str = "train") -> ImageSet:
 
 def ten_thousand(*, split: str = "train") -> ImageSet:
     """Load the first 1,000 training images of each class of CIFAR-10, or all test images."""
+    return _part(split, 0, 1000)
+
+
+def next_thousand(*, split: str = "train") -> ImageSet:
+    """Load the next 1,000 training images of each class of CIFAR-10, or all test images."""
+    return _part(split, 1000, 2000)
+
+
+def last_three_thousand(*, split: str = "train") -> ImageSet:
+    """Load the last 3,000 training images of each class of CIFAR-10, or all test images."""
+    return _part(split, 2000, 5000)
+
+
+def _part(split: str, first: int, end: int) -> ImageSet:
     whole = load("cifar10", split=split)
     if split == "test":
         return whole
-    rows = [np.flatnonzero(whole.labels == label)[:1000] for label in range(10)]
+    rows = [np.flatnonzero(whole.labels == label)[first:end] for label in range(10)]
     return whole.subset(np.sort(np.concatenate(rows)))
 
 

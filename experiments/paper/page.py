@@ -27,8 +27,6 @@ WORSE = 10.0
 """Points above the published number from which a reason is owed."""
 
 REASONS = {
-    "deep-confuse": "a small generator, which cannot see the class, and short paths; told the class, half is learned",
-    "generator": "a small generator, which cannot see the class; told it, half is learned; told the place too, more",
     "targeted": "not for want of steps or training of surrogates: more of either changes nothing (suite `targeted`)",
 }
 """Why a row of the other methods is worse than published, as far as known."""

@@ -15,8 +15,10 @@ from unlearnable.datasets.cifar10 import CLASSES
 from unlearnable.evaluation.grid import Suite
 from unlearnable.evaluation.trial import Trial
 from unlearnable.poisons._base import AnyPoison
+from unlearnable.poisons.deep_confuse import DeepConfuse
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
+from unlearnable.poisons.generator import GeneratorNoise
 from unlearnable.poisons.pattern_error_min import PatternErrorMin
 from unlearnable.poisons.random import RandomNoise
 from unlearnable.training import recipe
@@ -225,6 +227,33 @@ def transfer() -> Suite:
             ),
         ]
     return _suite("transfer", trials)
+
+
+def unseen() -> Suite:
+    """Images that the noise was not made on: class-wise they get their class's, a generator reads no label."""
+    first = "experiments.paper.data:ten_thousand"
+    rows: dict[str, tuple[AnyPoison | None, str]] = {
+        "clean": (None, ""),
+        "error-min, class-wise": (error_min("class-wise"), first),
+        "generator": (GeneratorNoise(), first),
+        "deep-confuse": (DeepConfuse(), first),
+        "generator, made on 30,000": (GeneratorNoise(), "experiments.paper.data:last_three_thousand"),
+    }
+    return _suite(
+        "unseen",
+        (
+            Trial(
+                row=row,
+                dataset="experiments.paper.data:next_thousand",
+                poison=poison,
+                made_on=made_on,
+                recipe=exploiter("fast-small", 8),
+                seed=seed,
+            )
+            for row, (poison, made_on) in rows.items()
+            for seed in SEEDS
+        ),
+    )
 
 
 def patterns() -> Suite:

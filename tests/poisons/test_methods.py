@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,15 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
-from unlearnable.poisons import _alternating, autoregressive, pretrained_aware, robust_error_min, self_ensemble
-from unlearnable.poisons._bilevel import Batches, perturbed
+from unlearnable.poisons import (
+    _alternating,
+    _generator,
+    autoregressive,
+    pretrained_aware,
+    robust_error_min,
+    self_ensemble,
+)
+from unlearnable.poisons._bilevel import Batches, model_step, perturbed, surrogate_optimiser
 from unlearnable.poisons._generator import Generator
 from unlearnable.poisons._slots import in_grey
 from unlearnable.poisons._surrogates import centroids
@@ -22,9 +30,11 @@ from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
 from unlearnable.poisons.clusters import kmeans
 from unlearnable.poisons.contrastive import Contrastive
 from unlearnable.poisons.convolution import Convolution
+from unlearnable.poisons.deep_confuse import DeepConfuse
 from unlearnable.poisons.entangled import Entangled
 from unlearnable.poisons.error_min import ErrorMin
 from unlearnable.poisons.error_min_one_pixel import ErrorMinOnePixel
+from unlearnable.poisons.generator import GeneratorNoise
 from unlearnable.poisons.induced_linearity import InducedLinearity
 from unlearnable.poisons.linearly_separable import LinearlySeparable
 from unlearnable.poisons.mutual_information import MutualInformation, contrast
@@ -39,9 +49,11 @@ from unlearnable.poisons.slots import SlotNoise
 from unlearnable.poisons.transferable import Transferable, separability
 from unlearnable.training.contrast import nt_xent
 from unlearnable.training.fit import build
+from unlearnable.training.loader import to_unit
 from unlearnable.training.pretraining import features
 
 RUNTIME = Runtime.auto("cpu")
+RUNTIME32 = replace(RUNTIME, dtype=torch.float32)
 
 
 def images(count: int = 60, size: int = 16, channels: int = 3, classes: int = 4) -> ImageSet:
@@ -384,22 +396,113 @@ def test_contrasted_views_differ_from_image_to_image_and_are_grey_now_and_then()
     assert 0.1 < colourless.float().mean() < 0.32
 
 
-@pytest.mark.parametrize(("height", "width", "channels", "rows"), [(8, 8, 1, 1), (11, 6, 3, 1), (11, 6, 3, 2)])
-def test_the_stored_generator_is_the_one_that_was_trained(height: int, width: int, channels: int, rows: int) -> None:
+@pytest.mark.parametrize(("height", "width", "channels"), [(8, 8, 1), (11, 6, 3), (16, 16, 3), (45, 70, 3)])
+def test_the_stored_generator_is_the_one_that_was_trained(height: int, width: int, channels: int) -> None:
     torch.manual_seed(0)
-    trained = Generator(channels, 8.0, rows)
-    data = ImageSet(
-        pixels=np.random.default_rng(0).integers(60, 190, (5, channels, height, width), dtype=np.uint8),
-        labels=np.array([0, 1, 1, 0, 1]),
-        keys=tuple("abcde"),
-        classes=("x", "y"),
-    )
-    origin: Any = {"scope": "class-wise", "index": data.classes, "method": "generator"}
-    made = trained.stored(origin).apply(data)
+    trained = Generator(channels, 8.0, 3)
+    drawn = np.random.default_rng(0)
+    pixels = drawn.integers(60, 100, (5, channels, height, width)) + drawn.integers(0, 90, (5, channels, 1, 1))
+    pixels = pixels.astype(np.uint8)
+    data = ImageSet(pixels=pixels, labels=np.array([0, 1, 1, 0, 1]), keys=tuple("abcde"), classes=("x", "y", "z"))
+    unit = torch.from_numpy(pixels).float() / 255
+    for _ in range(30):  # the norms see what is usual
+        trained(unit)
+    torch.nn.init.normal_(trained.patterns)
     with torch.no_grad():
-        real = trained(torch.from_numpy(data.pixels).float() / 255, torch.from_numpy(data.labels)).numpy()
-    assert np.abs(made.pixels.astype(float) - data.pixels - real).max() <= 0.51
+        trained.eval().head.weight *= 5
+        trained.head.bias -= trained(unit).mean(0)
+    shares = trained.shares(torch.from_numpy(pixels), RUNTIME32)
+    assert shares.std(0).min() > 0.01, "each image has its own"
+    origin: Any = {"scope": "sample-wise", "index": data.keys, "method": "generator"}
+    stored = trained.stored(origin)
+    np.testing.assert_allclose(stored.shares(pixels), shares, atol=1e-4)
+    made = stored.apply(data)
+    with torch.no_grad():
+        real = trained.noise(shares, (height, width)).numpy()
+    assert np.abs(made.pixels.astype(float) - pixels - real).max() <= 0.51
     assert np.abs(real).max() > 2
+
+
+def _two_kinds(count: int, seed: int) -> ImageSet:
+    """Dark above or dark below, in photos of noise."""
+    generator, labels = np.random.default_rng(seed), np.arange(count, dtype=np.int64) % 2
+    pixels = generator.integers(0, 160, (count, 3, 20, 20))
+    pixels[labels == 0, :, :10] += 60
+    pixels[labels == 1, :, 10:] += 60
+    keys = tuple(f"{seed}-{row}" for row in range(count))
+    return ImageSet(pixels=pixels.astype(np.uint8), labels=labels, keys=keys, classes=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        GeneratorNoise(lessons=40, start=10, steps=2, inner=1, batch_size=20),
+        DeepConfuse(lessons=40, start=10, rounds=1, path=2, batch_size=20),
+    ],
+    ids=lambda poison: poison.method,
+)
+def test_a_generator_sees_the_class_of_images_that_it_never_saw(poison: GeneratorNoise | DeepConfuse) -> None:
+    made, fresh = poison.craft(_two_kinds(80, 0), RUNTIME), _two_kinds(60, 1)
+    moved = (made.apply(fresh).pixels.astype(float) - fresh.pixels).reshape(60, -1)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    alike = moved @ moved.T
+    same = fresh.labels[:, None] == fresh.labels
+    assert alike[same].mean() > 0.8, "images of a class get the same pattern"
+    assert alike[~same].mean() < 0.4, "and of the other another"
+
+
+def test_the_patterns_of_a_generator_begin_as_what_a_network_finds_easy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From next to no noise, `start` comes to patterns that a network tells the classes by in grey images."""
+    monkeypatch.setattr(_generator, "SPREAD", 0.01)
+    data = _two_kinds(80, 0)
+    pixels, labels = RUNTIME.images(data.pixels), torch.from_numpy(data.labels)
+    losses = []
+    for start in (0, 40):
+        poison = GeneratorNoise(lessons=40, start=start, batch_size=20)
+        torch.manual_seed(0)
+        generator = poison.fresh(data, RUNTIME)
+        poison.begin(generator, pixels, labels, Batches(80, 20, RUNTIME.generator("x")), RUNTIME, lambda progress: None)
+        model = build("fast-small", pixels, 2, RUNTIME)
+        optimiser = surrogate_optimiser(model, 0.1)
+        with torch.no_grad():
+            noisy = generator.added(0.5 + 0 * to_unit(pixels), generator.shares(pixels, RUNTIME))
+        losses.append([model_step(model, optimiser, noisy, labels, RUNTIME)[0] for _ in range(8)][-1])
+    assert losses[1] < losses[0] / 2
+
+
+def _clean_losses(poison: GeneratorNoise | DeepConfuse, monkeypatch: pytest.MonkeyPatch) -> tuple[float, float]:
+    """Return the loss of clean images after some learning: from noise of the search alone, and from clean images."""
+    monkeypatch.setattr(_generator, "SPREAD", 0.01)
+    data = _two_kinds(80, 0)
+    noisy = poison.craft(data, RUNTIME).apply(data)
+    pixels, labels = RUNTIME.images(data.pixels), torch.from_numpy(data.labels)
+
+    def loss(shown: torch.Tensor, seed: int) -> float:
+        torch.manual_seed(seed)
+        model = build("fast-small", pixels, 2, RUNTIME)
+        optimiser = surrogate_optimiser(model, 0.1)
+        for _ in range(4):
+            model_step(model, optimiser, shown[:40], labels[:40], RUNTIME)
+        return DeepConfuse()._after_a_step(model, shown[40:], labels[40:], pixels, labels).item()
+
+    first, second = (
+        float(np.mean([loss(to_unit(RUNTIME.images(shown.pixels)), seed) for seed in range(4)]))
+        for shown in (noisy, data)
+    )
+    return first, second
+
+
+def test_who_learns_from_the_noise_of_the_game_is_worse_at_clean_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    poison = GeneratorNoise(lessons=40, start=0, steps=40, inner=2, batch_size=20, epsilon=60)
+    noisy, clean = _clean_losses(poison, monkeypatch)
+    assert noisy > 1.3 * clean
+
+
+def test_who_learns_from_deep_confusing_noise_is_worse_at_clean_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its patterns would grow without a direction too, and large ones mislead: at ε = 16 the direction shows."""
+    poison = DeepConfuse(lessons=40, start=0, rounds=3, path=20, batch_size=20, epsilon=16)
+    noisy, clean = _clean_losses(poison, monkeypatch)
+    assert noisy > 1.08 * clean
 
 
 def test_wrong_labels_go_from_the_likeliest_to_the_least() -> None:

@@ -99,11 +99,11 @@ POISONS = Registry(
         ),
         "generator": Entry(
             "unlearnable.poisons.generator:GeneratorNoise",
-            "a network that protects a new image in one pass (Liu et al. 2024, GUE)",
+            "a network that guesses which pattern an image needs, taught by a game (Liu et al. 2024, GUE)",
         ),
         "deep-confuse": Entry(
             "unlearnable.poisons.deep_confuse:DeepConfuse",
-            "a network taught by one step of learning from its noise (Feng et al. 2019)",
+            "the same, taught by what one step of learning from its noise does (Feng et al. 2019)",
         ),
         "resilient-targeted": Entry(
             "unlearnable.poisons.resilient_targeted:ResilientTargeted",

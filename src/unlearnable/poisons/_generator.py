@@ -5,64 +5,126 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
+from unlearnable._runtime import Runtime
+from unlearnable._types import Progress, Report
 from unlearnable.perturbation import Network
+from unlearnable.perturbation.network import GRID
 from unlearnable.poisons._base import Origin
+from unlearnable.poisons._bilevel import Batches, model_step, surrogate_optimiser
+from unlearnable.training.loader import to_unit
+from unlearnable.training.schedules import rate_factor
 
-HIDDEN, LOW = 16, 32
+WIDTHS = (32, 64, 128)
+LEARNING_RATE = 0.2
+"""Of the classifier, at its peak (SGD, the triangle of the recipes)."""
+SHARPNESS = 3.0
+"""Of the shares: nearly the likeliest class's pattern alone. A mixture of patterns is weak, and JPEG undoes it."""
+SPREAD = 0.1
+"""Of the first patterns: next to none. From large random ones much stays random, and a ResNet-18 does not see that."""
+PART = 1000
+"""Images that are classified at a time."""
 
 
 class Generator(nn.Module):
-    """δ = ε tanh(G(x)): see `perturbation.Network` for G; here with gradients and before rounding.
-
-    The classes share all layers but the last.
+    """δ = ε tanh(Σ_p s_p(x) P_p), s = softmax(3 g(x)): see `perturbation.Network`; here with gradients, not rounded.
 
     Args:
         channels: of the images.
         epsilon: ε in levels.
-        rows: last layers, one for each class; 1 is for all images.
+        classes: how many patterns.
     """
 
-    def __init__(self, channels: int, epsilon: float, rows: int = 1) -> None:
+    def __init__(self, channels: int, epsilon: float, classes: int) -> None:
         super().__init__()
         self.epsilon = epsilon
-        self.rows = rows
-        self.first = nn.Conv2d(channels, HIDDEN, 3, bias=False)
-        self.second = nn.Conv2d(HIDDEN, LOW, 3, bias=False)
-        self.third = nn.Conv2d(HIDDEN + LOW, HIDDEN, 3, bias=False)
-        self.fourth = nn.Conv2d(HIDDEN, rows * channels, 3, bias=False)
-        # torch's own start gives noise of a tenth of a level, which is rounded to nothing
-        for layer in (self.first, self.second, self.third, self.fourth):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.first, self.second, self.third = (
+            _Layer(before, after) for before, after in zip((channels, *WIDTHS), WIDTHS, strict=False)
+        )
+        self.head = nn.Linear(WIDTHS[-1], classes)
+        self.patterns = nn.Parameter(SPREAD * torch.randn(classes, channels, GRID, GRID))
 
-    def forward(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
-        """Return δ in levels for images in [0, 1]; labels count where there is more than one row."""
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        """Return the classifier's logits for images in [0, 1]."""
+        seen = F.adaptive_avg_pool2d(images, GRID) - 0.5
+        features = self.third(self.second(self.first(seen.contiguous(memory_format=torch.channels_last))))
+        logits: Tensor = self.head(features.mean((2, 3)))
+        return logits
+
+    def noise(self, shares: Float[Tensor, "n k"], size: tuple[int, int]) -> Float[Tensor, "n c h w"]:
+        """Return δ in levels, with gradients to the patterns."""
+        mixed = (shares @ self.patterns.flatten(1)).view(-1, *self.patterns.shape[1:])
+        return self.epsilon * torch.tanh(F.interpolate(mixed, size=size, mode="bilinear", align_corners=False))
+
+    def added(self, images: Float[Tensor, "n c h w"], shares: Float[Tensor, "n k"]) -> Float[Tensor, "n c h w"]:
+        """Return clip(x + δ, 0, 1) of images in [0, 1], channels last."""
         height, width = images.shape[2:]
-        full = F.relu(self.first(_padded(images - 0.5)))
-        even = F.pad(full, (0, width % 2, 0, height % 2), mode="replicate")
-        low = F.relu(self.second(_padded(F.avg_pool2d(even, 2))))
-        joined = torch.cat([full, F.interpolate(low, scale_factor=2, mode="nearest")[:, :, :height, :width]], dim=1)
-        made = self.fourth(_padded(F.relu(self.third(_padded(joined)))))
-        if self.rows > 1:
-            each = made.view(len(made), self.rows, -1, height, width)
-            made = each[torch.arange(len(labels), device=labels.device), labels]
-        return self.epsilon * torch.tanh(made)
+        noisy = (images + self.noise(shares, (height, width)) / 255).clamp(0, 1)
+        return noisy.contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def shares(self, images: UInt8[Tensor, "n c h w"], runtime: Runtime) -> Float[Tensor, "n k"]:
+        """Return s of stored pixels, a part at a time; the classifier is in eval mode from then on."""
+        self.eval()
+        found = []
+        for part in torch.split(images, PART):
+            with runtime.autocast():
+                logits = self(to_unit(part))
+            found.append((SHARPNESS * logits.float()).softmax(1))
+        return torch.cat(found)
+
+    def teach(
+        self,
+        images: UInt8[Tensor, "n c h w"],
+        labels: Int64[Tensor, " n"],
+        *,
+        steps: int,
+        batches: Batches,
+        runtime: Runtime,
+        report: Report,
+    ) -> None:
+        """Train the classifier to tell the classes apart."""
+        classifier = nn.ModuleList([self.first, self.second, self.third, self.head])
+        optimiser = surrogate_optimiser(classifier, LEARNING_RATE)
+        for step in range(steps):
+            for group in optimiser.param_groups:
+                group["lr"] = LEARNING_RATE * rate_factor("triangle", step, steps)
+            rows = batches.next().to(runtime.device)
+            loss, wrong = model_step(self, optimiser, to_unit(images[rows]), labels[rows], runtime)
+            note = f"classifier: loss {loss:.2f}, {100 * wrong:.0f} % wrong"
+            report(Progress(done=step + 1, total=steps, note=note))
+        self.eval()
 
     def stored(self, origin: Origin) -> Network:
         """Return what is kept of it; ε must be whole."""
-        index = origin["index"] if self.rows > 1 else Network.ANY
-        fields: dict[str, Any] = {**origin, **self.arrays(), "index": index, "epsilon": int(self.epsilon)}
+        fields: dict[str, Any] = {**origin, **self.arrays(), "index": Network.ANY, "epsilon": int(self.epsilon)}
         return Network(**fields)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return the weights as `perturbation.Network` takes them: each row with a copy of what the rows share."""
-        shared = {"first": self.first, "second": self.second, "third": self.third}
-        kept = {name: layer.weight[None].expand(self.rows, -1, -1, -1, -1) for name, layer in shared.items()}
-        kept["fourth"] = self.fourth.weight.view(self.rows, -1, HIDDEN, 3, 3)
-        return {name: weights.detach().float().cpu().numpy().copy() for name, weights in kept.items()}
+        """Return the weights as `perturbation.Network` takes them: each norm is part of the layer before it."""
+        kept: dict[str, Tensor] = {}
+        for name, layer in {"first": self.first, "second": self.second, "third": self.third}.items():
+            norm = layer.norm
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            kept[name] = layer.convolution.weight * scale[:, None, None, None]
+            kept[f"{name}_bias"] = norm.bias - norm.running_mean * scale
+        kept |= {
+            "head": SHARPNESS * self.head.weight,
+            "head_bias": SHARPNESS * self.head.bias,
+            "patterns": self.patterns,
+        }
+        return {name: each.detach().float().cpu().contiguous().numpy()[None].copy() for name, each in kept.items()}
 
 
-def _padded(images: Tensor) -> Tensor:
-    return F.pad(images, (1, 1, 1, 1), mode="replicate")
+class _Layer(nn.Module):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.avg_pool2d(F.relu(self.norm(self.convolution(images))), 2)

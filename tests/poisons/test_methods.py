@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unlearnable._runtime import Runtime
 from unlearnable.imageset import ImageSet
+from unlearnable.perturbation.network import enlarging, shrinking
 from unlearnable.poisons import (
     _alternating,
     _generator,
@@ -421,6 +422,15 @@ def test_the_stored_generator_is_the_one_that_was_trained(height: int, width: in
         real = trained.noise(shares, (height, width)).numpy()
     assert np.abs(made.pixels.astype(float) - pixels - real).max() <= 0.51
     assert np.abs(real).max() > 2
+
+
+@pytest.mark.parametrize("side", [5, 8, 16, 33, 224])
+def test_a_generator_sees_means_and_enlarges_bilinearly(side: int) -> None:
+    images, patterns = torch.rand(2, 3, side, 40), torch.rand(2, 3, 16, 16)
+    seen = torch.from_numpy(shrinking(side)) @ images @ torch.from_numpy(shrinking(40)).T
+    torch.testing.assert_close(seen, F.adaptive_avg_pool2d(images, 16))
+    enlarged = torch.from_numpy(enlarging(side)) @ patterns @ torch.from_numpy(enlarging(40)).T
+    torch.testing.assert_close(enlarged, F.interpolate(patterns, (side, 40), mode="bilinear", align_corners=False))
 
 
 def _two_kinds(count: int, seed: int) -> ImageSet:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from unlearnable._runtime import Runtime
 from unlearnable._types import Progress, Report
 from unlearnable.perturbation import Network
-from unlearnable.perturbation.network import GRID
+from unlearnable.perturbation.network import GRID, enlarging, shrinking
 from unlearnable.poisons._base import Origin
 from unlearnable.poisons._bilevel import Batches, model_step, surrogate_optimiser
 from unlearnable.training.loader import to_unit
@@ -48,15 +48,17 @@ class Generator(nn.Module):
 
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         """Return the classifier's logits for images in [0, 1]."""
-        seen = F.adaptive_avg_pool2d(images, GRID) - 0.5
+        down, across = (torch.from_numpy(shrinking(side)).to(images.device) for side in images.shape[2:])
+        seen = down @ images @ across.T - 0.5
         features = self.third(self.second(self.first(seen.contiguous(memory_format=torch.channels_last))))
         logits: Tensor = self.head(features.mean((2, 3)))
         return logits
 
     def noise(self, shares: Float[Tensor, "n k"], size: tuple[int, int]) -> Float[Tensor, "n c h w"]:
         """Return δ in levels, with gradients to the patterns."""
+        down, across = (torch.from_numpy(enlarging(side)).to(self.patterns.device) for side in size)
         mixed = (shares @ self.patterns.flatten(1)).view(-1, *self.patterns.shape[1:])
-        return self.epsilon * torch.tanh(F.interpolate(mixed, size=size, mode="bilinear", align_corners=False))
+        return self.epsilon * torch.tanh(down @ mixed @ across.T)
 
     def added(self, images: Float[Tensor, "n c h w"], shares: Float[Tensor, "n k"]) -> Float[Tensor, "n c h w"]:
         """Return clip(x + δ, 0, 1) of images in [0, 1], channels last."""

@@ -10,7 +10,17 @@ import pytest
 
 from experiments import paper, suites
 from experiments.paper import figures
-from experiments.paper.data import HELPERS, PROTECTED, faces, helpers, people, with_ships
+from experiments.paper.data import (
+    HELPERS,
+    PROTECTED,
+    faces,
+    helpers,
+    last_three_thousand,
+    next_thousand,
+    people,
+    ten_thousand,
+    with_ships,
+)
 from experiments.paper.measured import MISSING, Measured, spread
 from experiments.paper.page import PROTECTED_PEOPLE, page
 from experiments.paper.panels import panels
@@ -97,6 +107,16 @@ def test_who_protects_is_in_the_training_set_and_helpers_are_not() -> None:
     assert [train.classes[place] for place in PROTECTED_PEOPLE] == list(mine)
     assert len(PROTECTED) == len(HELPERS) == 8
     assert all(re.fullmatch(r"faces-\d\d", name) for name in train.classes), "no names of people in results"
+
+
+@pytest.mark.usefixtures("shared_data")
+def test_new_images_are_none_that_noise_is_made_on() -> None:
+    parts = [ten_thousand(), next_thousand(), last_three_thousand()]
+    assert [each.counts.tolist() for each in parts] == [[1000] * 10, [1000] * 10, [3000] * 10]
+    assert len({key for each in parts for key in each.keys}) == 50_000
+    published = {trial.dataset for trial in paper.unseen().trials}
+    assert published == {"experiments.paper.data:next_thousand"}
+    assert "experiments.paper.data:next_thousand" not in {trial.made_on for trial in paper.unseen().trials}
 
 
 @pytest.mark.usefixtures("shared_data")

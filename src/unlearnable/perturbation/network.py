@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float32
 
 from unlearnable._scratch import scratch
 from unlearnable._types import Levels, Parameters, Pixels
 from unlearnable.budget import parts
-from unlearnable.perturbation._stored import Arrays, ImagesT, Keyed, Stored
+from unlearnable.perturbation._stored import Arrays, ImagesT, Stored
 from unlearnable.perturbation.additive import add_levels
 
 CACHED = 4
@@ -102,10 +102,6 @@ class Network(Stored):
             raise ValueError("a network of an older version, which did not protect; craft it again")
         fields: dict[str, Any] = {**arrays, **settings, **common}
         return cls(**fields)
-
-    def where(self, data: Keyed) -> Int[np.ndarray, " n"]:
-        """Return the one row for each image."""
-        return np.zeros(len(data.labels), dtype=np.int64)
 
     def apply(self, data: ImagesT) -> ImagesT:
         """Return `data` with each image's own δ.

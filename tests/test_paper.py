@@ -22,7 +22,7 @@ from experiments.paper.data import (
     with_ships,
 )
 from experiments.paper.measured import MISSING, Measured, spread
-from experiments.paper.page import PROTECTED_PEOPLE, page
+from experiments.paper.page import PROTECTED_PEOPLE, REASONS_AGAINST, against, page
 from experiments.paper.panels import panels
 from unlearnable._runtime import Runtime
 from unlearnable.evaluation.grid import Suite, read_records
@@ -74,6 +74,34 @@ def test_a_cell_of_several_seeds_has_no_brackets_in_brackets(tmp_path: Path) -> 
     found = Measured("x", tmp_path)
     assert found.both("a", "none") == "10.5 [10.0 to 11.0] (20.0 [20.0 to 20.0])"
     assert found.both("b", "none") == MISSING
+
+
+def test_countermeasures_stand_beside_what_was_published(tmp_path: Path) -> None:
+    cells = {
+        ("clean", "gray"): 76.0,
+        ("LSP", "gray"): 74.8,
+        ("targeted", "gray"): 20.9,
+        ("self-ensemble", "gray"): 14.0,
+        ("self-ensemble", "none"): 90.0,
+        ("self-ensemble", "blur:1"): 90.0,
+        ("contrastive", "simclr:16"): 50.0,
+        ("clean", "simclr:16"): 52.0,
+    }
+    lines = [{"row": row, "column": column, "seed": 0, "last": last} for (row, column), last in cells.items()]
+    (tmp_path / "c10-10k.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    found = {(each.row, each.column): each for each in against(tmp_path)}
+    assert list(found) == [
+        ("LSP", "gray"),
+        ("targeted", "gray"),
+        ("self-ensemble", "gray"),
+        ("contrastive", "simclr:1000, here simclr:16"),
+    ]
+    assert found["LSP", "gray"].reason == REASONS_AGAINST["LSP", "gray"]
+    assert found["targeted", "gray"].reason == "", "20.9 is not 10 points above 11.0"
+    assert found["self-ensemble", "gray"].reason, "14.0 is 10 points above 3.6"
+    grey = found["targeted", "gray"]
+    assert (grey.published, grey.published_clean, grey.ours, grey.ours_clean) == ("11.0", "92.4", "20.9", "76.0")
+    assert found["contrastive", "simclr:1000, here simclr:16"].published_clean == ""
 
 
 def test_panels_show_ten_categories_and_nobodys_face() -> None:

@@ -16,6 +16,7 @@ from unlearnable.imageset import ImageSet
 from unlearnable.poisons import POISONS, _checkpoint
 from unlearnable.poisons._base import AnyPoison
 from unlearnable.poisons._checkpoint import Checkpoint, State, drawn
+from unlearnable.poisons.clusters import Clusters
 
 RUNTIME = Runtime.auto("cpu")
 SEARCHES: dict[str, dict[str, Any]] = {
@@ -39,7 +40,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
     "self-ensemble": {"surrogate_epochs": 4, "checkpoints": 2, "steps": 4},
     "hypocritical": {"surrogate_epochs": 6, "steps": 3},
     "entangled": {"surrogate_epochs": 6, "steps": 3, "surrogates": ("fast-small", "resnet-small")},
-    "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 6},
+    "clusters": {"clusters": 3, "source": "images", "extractor_epochs": 1, "steps": 30},
     "pil": {"model_steps": 20, "steps": 6},
     "slots": {"steps": 12},
     "slots, grey first": {"steps": 8, "grey_steps": 8},
@@ -180,6 +181,20 @@ def test_clusters_report_while_features_are_learned() -> None:
     assert len([each for each in seen if each.note.startswith("features")]) > 5
     assert [each.done for each in seen] == sorted(each.done for each in seen)
     assert seen[-1].done == seen[-1].total
+
+
+def test_images_are_not_described_again_for_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_checkpoint, "EVERY", 0.0)
+    runtime, poison = replace(RUNTIME, checkpoint=tmp_path / "state"), crafted("clusters", stop_error=0.0)
+
+    def kill(progress: Progress) -> None:
+        if progress.done >= 0.8 * progress.total:
+            raise Killed
+
+    with pytest.raises(Killed):
+        poison.craft(images(), runtime, kill)
+    monkeypatch.setattr(Clusters, "_described", None)
+    poison.craft(images(), runtime)
 
 
 def test_random_numbers_of_a_cuda_device_are_kept_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

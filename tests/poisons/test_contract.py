@@ -34,7 +34,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "augmented-error-min": ALTERNATING,
     "contrastive": ALTERNATING,
     "transferable": ALTERNATING,
-    "clusters": {"clusters": 3, "surrogate_epochs": 1, "rounds": 2, "batch_size": 16},
+    "clusters": {"clusters": 3, "source": "images", "extractor_epochs": 1, "steps": 4, "batch_size": 16},
     "pretrained-aware": {"source": "imagenet", "rounds": 3, "noise_steps": 2, "batch_size": 16},
     "generator": {**BEGUN, "steps": 3, "inner": 1},
     "deep-confuse": {**BEGUN, "rounds": 2, "path": 2},

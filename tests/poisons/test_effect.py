@@ -42,8 +42,8 @@ MOST: dict[tuple[str, str], float] = {
     ("gray-augmented", "class-wise"): 29.3,
     ("gray-augmented", "sample-wise"): 36.5,
     ("resilient-targeted", "sample-wise"): 31.2,
-    ("mutual-information", "class-wise"): 21.2,
-    ("mutual-information", "sample-wise"): 22.6,
+    ("mutual-information", "class-wise"): 21.7,
+    ("mutual-information", "sample-wise"): 30.8,
     ("transferable", "sample-wise"): 31.5,
     ("contrastive", "class-wise"): 28.9,
     ("generator", "sample-wise"): 19.2,
@@ -55,6 +55,7 @@ MOST: dict[tuple[str, str], float] = {
     ("stable-error-min", "sample-wise"): 42.6,
     ("augmented-error-min", "class-wise"): 32.8,
     ("augmented-error-min", "sample-wise"): 23.7,
+    ("clusters", "sample-wise"): 42.1,
 }
 """What was measured once, of the methods that did something; the test allows MARGIN more."""
 
@@ -62,9 +63,8 @@ MARGIN = 8.0
 WEAK: dict[tuple[str, str], float] = {
     ("random", "sample-wise"): 57.8,
     ("contrastive", "sample-wise"): 60.3,
-    ("clusters", "sample-wise"): 56.7,
 }
-"""Noise that does next to nothing here: the control, methods that need more images or steps, and one against others."""
+"""Noise that does next to nothing here: the control, and a method that needs more images or steps."""
 
 
 @pytest.fixture(scope="module")

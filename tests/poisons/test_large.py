@@ -69,7 +69,7 @@ def test_autoregressive_noise_of_small_images_is_what_was_published() -> None:
         RandomNoise(scope="sample-wise"),
         LinearlySeparable(),
         PairedErrorMin(steps=2, batch_size=30),
-        Clusters(clusters=2, surrogate_epochs=1, rounds=1, batch_size=30),
+        Clusters(clusters=2, source="images", extractor_epochs=1, steps=2, batch_size=30),
     ],
     ids=lambda poison: poison.method,
 )

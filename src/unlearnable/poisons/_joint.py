@@ -106,7 +106,8 @@ class Joint:
             if len(recent) == STOP_WINDOW and sum(recent) < self.stop_error * STOP_WINDOW:
                 break
             mistakes = torch.tensor(list(recent), dtype=torch.float64)
-            state.keep({**batches.state(), "levels": levels, "recent": mistakes, "steps": torch.tensor(number)})
+            searched = {"levels": levels, "patterns": patterns, "recent": mistakes, "steps": torch.tensor(number)}
+            state.keep({**batches.state(), **searched})
         return levels
 
 

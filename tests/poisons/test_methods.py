@@ -388,6 +388,17 @@ def test_kmeans_finds_clusters_that_are_apart() -> None:
     torch.testing.assert_close(centres[member[0]], points[truth == 0].mean(0))
 
 
+def test_mutual_information_noise_is_of_slow_changes() -> None:
+    data = images(40, size=32)
+
+    def roughness(**settings: Any) -> float:
+        poison = MutualInformation(rounds=2, model_steps=2, noise_steps=1, batch_size=20, **settings)
+        levels = poison.craft(data, RUNTIME).bank.astype(float)
+        return float(np.abs(np.diff(levels)).mean() / np.abs(levels).mean())
+
+    assert roughness() < 0.7 * roughness(cycles=math.inf)
+
+
 def kinds_of_image(count: int = 24) -> tuple[ImageSet, np.ndarray]:
     """Return flat, striped and noisy images, and which is which; the labels say nothing of it."""
     generator = np.random.default_rng(0)

@@ -10,6 +10,7 @@ from experiments.paper.measured import MISSING, Measured
 from experiments.paper.suites import EVERYBODY, FOUR, patterns
 from experiments.suites import OTHERS, POISONS
 from unlearnable.datasets.cifar10 import CLASSES
+from unlearnable.poisons._base import AnyPoison
 from unlearnable.report.published import Published, published, published_for
 
 AUGMENTATIONS = {
@@ -76,8 +77,7 @@ def others(results: Path) -> list[Compared]:
     suites = {name: Measured(name, results, prefix="") for name in ("c10-10k", "c10")}
     found = []
     for row, poison in OTHERS.items():
-        asked = {"method": poison.method, "scope": poison.scope, "epsilon": getattr(poison, "epsilon", None)}
-        told = published_for({"poison": asked, "dataset": "cifar10"})
+        told = _published(poison)
         first = next((each for each in told if each.countermeasure == "none" and each.architecture == "resnet18"), None)
         if first is None:
             continue
@@ -107,9 +107,8 @@ def against(results: Path) -> list[Against]:
     for row, poison in (POISONS | OTHERS).items():
         if poison is None:
             continue
-        asked = {"method": poison.method, "scope": poison.scope, "epsilon": getattr(poison, "epsilon", None)}
         told: dict[str, Published] = {}
-        for each in published_for({"poison": asked, "dataset": "cifar10"}):
+        for each in _published(poison):
             if each.architecture == "resnet18" and each.countermeasure != "none":
                 told.setdefault(each.countermeasure, each)
         for there, first in told.items():
@@ -130,6 +129,12 @@ def against(results: Path) -> list[Against]:
                 )
             )
     return found
+
+
+def _published(poison: AnyPoison) -> tuple[Published, ...]:
+    """Return what was published of a method on CIFAR-10."""
+    asked = {"method": poison.method, "scope": poison.scope, "epsilon": getattr(poison, "epsilon", None)}
+    return published_for({"poison": asked, "dataset": "cifar10"})
 
 
 def _ceiling(cell: Published) -> str:

@@ -65,6 +65,23 @@ def test_only_seconds_of_a_processor_are_seconds_on_one_core() -> None:
     assert patches.split("|")[6].strip() == "not timed"
 
 
+def test_seconds_of_a_processor_without_bfloat16_are_named_and_only_where_there_are_no_others() -> None:
+    old = {"device": "cpu", "processor": "an old one", "threads": 1, "bf16": 0, "system": "Linux"}
+    new = {**old, "bf16": 1}
+    page = choose(
+        [
+            record("clean", "none", 100.0),
+            record("em", "none", 51.0, crafting={"cpu_seconds": 8.0}, hardware=new),
+            record("em", "none", 51.0, seed=1, crafting={"cpu_seconds": 5.0}, hardware=old),
+            record("patches", "none", 52.0, **LSP, hardware=old),
+        ],
+        FACTS,
+    )
+    cells = {line.split("|")[1].strip(): line.split("|") for line in page.splitlines() if line.startswith("| ")}
+    assert cells["em"][6].strip() == "8"
+    assert cells["patches"][6].strip() == "3 in float32"
+
+
 def test_a_row_that_met_few_countermeasures_stands_last() -> None:
     columns = [
         "none",

@@ -19,9 +19,9 @@ from unlearnable.budget import parts
 from unlearnable.imageset import ImageSet
 from unlearnable.poisons._joint import Patterned
 from unlearnable.poisons._surrogates import phases
+from unlearnable.poisons.pretrained_aware import described
 from unlearnable.training.contrast import BATCH, LEAST_STEPS, train_contrast
 from unlearnable.training.fit import build
-from unlearnable.training.loader import to_unit
 from unlearnable.training.pretraining import SOURCES, Resized, backbone, features
 
 LLOYD_STEPS = 30
@@ -29,7 +29,10 @@ SIDE, PART = 112, 100
 """Pixels of the shorter side, and images at a time, that a network trained elsewhere looks at."""
 
 IMAGES = "images"
+"""The source that is no network trained elsewhere."""
+
 PER_CLUSTER, MOST_CLUSTERS = 10, 30
+"""Images for each cluster at least, and clusters at most, unless a number is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +134,12 @@ class Clusters(Patterned):
             network = Resized(backbone(self.source, runtime)[0], SIDE)
         network.eval()
         found = []
-        with torch.no_grad():
-            for part in torch.split(images, PART):
-                with runtime.autocast():
-                    found.append(network(to_unit(part)).float())
-                seen = sum(map(len, found))
-                looking(Progress(done=seen, total=len(images), note=f"{seen} of {len(images)} images described"))
-        described = torch.cat(found)
-        return F.normalize(described - described.mean(0), dim=1)
+        for part in torch.split(images, PART):
+            found.append(described(network, part, runtime))
+            seen = sum(map(len, found))
+            looking(Progress(done=seen, total=len(images), note=f"{seen} of {len(images)} images described"))
+        whole = torch.cat(found)
+        return F.normalize(whole - whole.mean(0), dim=1)
 
     def _learned(self, images: Tensor, runtime: Runtime, report: Report) -> "_Features":
         """Learn features from the images, and report before each step."""

@@ -19,7 +19,7 @@ OPENING = (
     "are few, stand last (all numbers: "
     "[leaderboard.md](leaderboard.md)). Seconds are of "
     "crafting for {images} images, on the fastest machine and at the fastest moment: a processor without bfloat16 "
-    "takes several times as long. Most of it is proportional to the images."
+    "(`in float32`, where there was no other) takes several times as long. Most of it is proportional to the images."
 )
 
 
@@ -85,12 +85,6 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
     judged = {cell.column: _verdict(cells, cell) for cell in cells.of_row(row) if cell.column not in cells.with_clean}
     plain = cells.cell(row, cells.plain) if cells.plain else None
     worst = _worst(cells, row)
-    seconds = [
-        record["crafting"]["cpu_seconds"]
-        for cell in cells.of_row(row)
-        for record in cell.records
-        if record["crafting"] and "resumed" not in record["crafting"] and _crafted_on(record) == "cpu"
-    ]
     failed = sorted(
         (name for name, found in judged.items() if found == "failed"), key=lambda name: _share(cells, row, name)
     )
@@ -101,13 +95,27 @@ def _line(cells: Matrix, row: str, facts: Mapping[str, Facts]) -> list[str]:
         poison["scope"],
         f"{fact.bound}{epsilon}" if fact else "",
         _needs(fact, poison["scope"]) if fact else "",
-        f"{min(seconds):,.0f}" if seconds else "not timed",
+        _seconds(cells.of_row(row)),
         str(plain) if plain else "not run",
         str(len(judged)),
         f"{worst} {md(worst.column)}",
         _listed([name for name, found in judged.items() if found == "held"]),
         _listed(failed[::-1]),
     ]
+
+
+def _seconds(cells: Sequence[Cell]) -> str:
+    """Return the fewest seconds of a processor; those of one without bfloat16 only where there are no others."""
+    timed = [
+        (not record["hardware"].get("bf16", 1), record["crafting"]["cpu_seconds"])
+        for cell in cells
+        for record in cell.records
+        if record["crafting"] and "resumed" not in record["crafting"] and _crafted_on(record) == "cpu"
+    ]
+    if not timed:
+        return "not timed"
+    slow, seconds = min(timed)
+    return f"{seconds:,.0f}{' in float32' if slow else ''}"
 
 
 def _crafted_on(record: Parameters) -> str:

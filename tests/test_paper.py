@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments import paper, suites
-from experiments.paper import figures
+from experiments.paper import data, figures
 from experiments.paper.data import (
     HELPERS,
     PROTECTED,
@@ -138,7 +139,8 @@ def test_who_protects_is_in_the_training_set_and_helpers_are_not() -> None:
 
 
 @pytest.mark.usefixtures("shared_data")
-def test_new_images_are_none_that_noise_is_made_on() -> None:
+def test_new_images_are_none_that_noise_is_made_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "load", cache(data.load))
     parts = [ten_thousand(), next_thousand(), last_three_thousand()]
     assert [each.counts.tolist() for each in parts] == [[1000] * 10, [1000] * 10, [3000] * 10]
     assert len({key for each in parts for key in each.keys}) == 50_000

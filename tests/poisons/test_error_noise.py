@@ -16,6 +16,7 @@ from unlearnable.poisons._base import AdditivePoison
 from unlearnable.poisons._bilevel import smoothed
 from unlearnable.poisons.error_max import ErrorMax
 from unlearnable.poisons.error_min import ErrorMin
+from unlearnable.poisons.mutual_information import MutualInformation
 from unlearnable.poisons.random import RandomNoise
 from unlearnable.poisons.targeted import Targeted
 from unlearnable.training import fit, recipe
@@ -214,14 +215,37 @@ def test_steps_scale_with_epsilon_unless_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "poison", [ErrorMin(epsilon=16, batch_size=128, steps=8), ErrorMax(surrogate_epochs=1, rounds=1)]
+    "poison",
+    [
+        ErrorMin(steps=3, batch_size=128),
+        ErrorMax(surrogate_epochs=1, rounds=1, batch_size=128),
+        MutualInformation(scope="class-wise", rounds=1, model_steps=1, noise_steps=3, batch_size=128),
+    ],
+    ids=lambda poison: poison.method,
 )
-def test_one_seed_is_one_result_with_several_threads_too(poison: ErrorMin | ErrorMax) -> None:
-    data = load("digits", size=24)
-    before = torch.get_num_threads()
+def test_one_seed_is_one_gradient_with_several_threads_too(
+    poison: AdditivePoison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of gradients whose parts are summed in any order few signs differ at first, and the whole search in the end."""
+    before, sign = torch.get_num_threads(), torch.Tensor.sign
+    data = images(128, size=24, classes=10)
+
+    def gradients() -> list[torch.Tensor]:
+        seen: list[torch.Tensor] = []
+
+        def noted(gradient: torch.Tensor) -> torch.Tensor:
+            seen.append(gradient.clone())
+            return sign(gradient)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.Tensor, "sign", noted)
+            poison.craft(data, RUNTIME)
+        return seen
+
     torch.set_num_threads(2)
     try:
-        first, again = (poison.craft(data, RUNTIME).bank for _ in range(2))
+        first, again = gradients(), gradients()
     finally:
         torch.set_num_threads(before)
-    assert (first == again).all()
+    assert len(first) == len(again) > 0
+    assert all(map(torch.equal, first, again))

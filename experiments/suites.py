@@ -289,7 +289,7 @@ def c10() -> Suite:
 
 
 def targeted() -> Suite:
-    """Whether targeted noise is weaker than published for want of steps, or of training of its surrogates."""
+    """Whether targeted noise is weaker than published for want of steps, or of training of surrogates or exploiters."""
     variants = {
         "as defaults": Targeted(),
         "120 steps": Targeted(steps=120, step=0.8),
@@ -299,7 +299,34 @@ def targeted() -> Suite:
         Trial(row=row, dataset="cifar10", per_class=1000, poison=poison, recipe=exploiter("fast-small", 8))
         for row, poison in variants.items()
     ]
+    grey = trials[0], replace(trials[0], recipe=exploiter("fast-small", 32), column="gray, 32 epochs")
+    trials += [replace(trial, countermeasure="gray") for trial in grey]
     return Suite(name="targeted", trials=tuple(trials))
+
+
+def frequencies() -> Suite:
+    """What slow changes do to noise of all frequencies, which a narrow ResNet-18 hardly sees."""
+    variants = {
+        "transferable, up to 3 cycles": Transferable(),
+        "transferable, with SimCLR, all frequencies": Transferable(ssl_weight=1.0, csd_weight=1.0, cycles=None),
+        "grey-augmented error-min, all frequencies": GrayAugmented(),
+        "grey-augmented error-min, up to 8 cycles": GrayAugmented(cycles=8),
+    }
+    deep = replace(recipe("reference"), architecture="resnet18-slim", epochs=8)
+    trials = [
+        Trial(
+            row=row,
+            dataset="cifar10",
+            per_class=1000,
+            poison=poison,
+            countermeasure="none" if column == PLAIN_DEEP else column,
+            recipe=deep if column == PLAIN_DEEP else exploiter("fast-small", 8),
+            column=column if column == PLAIN_DEEP else "",
+        )
+        for row, poison in variants.items()
+        for column in ("none", PLAIN_DEEP, "gray", "jpeg:75", *(("simclr:16",) if "transferable" in row else ()))
+    ]
+    return Suite(name="frequencies", trials=tuple(trials))
 
 
 SMOKE = {

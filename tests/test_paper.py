@@ -167,7 +167,7 @@ def test_every_suite_is_whole(name: str) -> None:
         assert {record["key"] for record in Measured(name).records} <= keys, "records of another suite"
 
 
-@pytest.mark.parametrize("suite", [suites.c10_10k, suites.c10])
+@pytest.mark.parametrize("suite", [suites.c10_10k, suites.c10, suites.frequencies, suites.targeted])
 def test_the_benchmarks_records_are_of_todays_trials(suite: Callable[[], Suite]) -> None:
     """A raised revision or another setting makes records count no more; `bench gather` leaves them out."""
     planned = suite()

@@ -210,7 +210,7 @@ def test_images_of_a_batch_are_compared_in_float32() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         pulled, _ = MutualInformation().objective(model, images, labels, delta)
         alike, _ = Contrastive().model_objective(model, images, labels[:4])
-        apart, _ = Transferable(ssl_weight=0).objective(model, images, labels, delta)
+        apart, _ = Transferable(csd_weight=1).objective(model, images, labels, delta)
     assert float(pulled) == pytest.approx(float(contrast(images.flatten(1), labels, 0.1)), rel=1e-6)
     assert float(alike) == pytest.approx(float(nt_xent(images.flatten(1))), rel=1e-6)
     assert float(apart) == pytest.approx(8 * float(separability(delta, labels)), rel=1e-6)
@@ -240,8 +240,19 @@ def test_noise_that_is_searched_without_images_asks_no_network(monkeypatch: pyte
     quick: dict[str, Any] = {"rounds": 1, "model_steps": 1, "noise_steps": 1, "batch_size": 20}
     Transferable(ssl_weight=0, **quick).craft(images(count=40, size=8), RUNTIME)
     assert not seen
-    Transferable(**quick).craft(images(count=40, size=8), RUNTIME)
+    Transferable(ssl_weight=1, **quick).craft(images(count=40, size=8), RUNTIME)
     assert seen
+
+
+def test_noise_that_clusters_by_class_changes_slowly_from_its_start_on() -> None:
+    def slow(**settings: Any) -> float:
+        made = Transferable(rounds=1, noise_steps=1, **settings).craft(images(count=60, size=24), RUNTIME)
+        power = np.abs(np.fft.fft2(made.bank.astype(float))).mean((0, 1)) ** 2
+        each = np.fft.fftfreq(24, 1 / 24)
+        return float(power[np.hypot(each[:, None], each) <= 3].sum() / power.sum())
+
+    assert slow() > 0.6
+    assert slow(cycles=100) < 0.1
 
 
 def test_the_radius_of_robust_noise_grows_and_no_search_ends_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ POISONS = Registry(
         ),
         "transferable": Entry(
             "unlearnable.poisons.transferable:Transferable",
-            "small contrastive loss, and noise that clusters by class (Ren et al. 2023, TUE)",
+            "noise that clusters by class, and a small contrastive loss if asked (Ren et al. 2023, TUE)",
         ),
         "clusters": Entry(
             "unlearnable.poisons.clusters:Clusters",

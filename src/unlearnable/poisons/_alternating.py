@@ -190,6 +190,8 @@ class Alternating(AdditivePoison):
         levels = noise_store((count, *images.shape[1:]), runtime)
         if self.starts_random:
             levels.uniform_(-self.epsilon, self.epsilon)
+            for part in torch.split(levels, self.batch_size):
+                part.copy_(smoothed(part.float(), self.highest))
         errors = [1.0] * len(models)
         generators = {"views": views, "batches": batches.generator}
         state = State(self.checkpoint(data, runtime), models, optimisers, generators)

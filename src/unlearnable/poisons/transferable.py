@@ -34,8 +34,8 @@ class Transferable(Contrastive):
     ResNet-18, `resnet18-slim`, 17.6 (27.2); published are 11.2, for a ResNet-18 and 50,000 images; after JPEG 75 27.6
     (34.6) is learned, in grey 76.8 (76.8). With `ssl_weight=1, csd_weight=1, cycles=None`, which trains networks, 14.8
     (21.2), but the ResNet-18 does not see that noise, 61.6 (61.6), nor is it there after JPEG 75, 74.6 (74.6); in
-    grey 31.2 (55.0) (suite `frequencies`). Without labels, in 16 epochs of `simclr`, 50.0 of 50.9 is learned, of the other
-    46.8.
+    grey 31.2 (55.0) (suite `frequencies`). Without labels, in 16 epochs of `simclr`, 50.0 is learned (clean 50.9),
+    of the other 46.8.
 
     Args:
         cycles: of δ, the highest frequency that is used, in cycles per image; None uses all.

@@ -43,7 +43,8 @@ class Alternating(AdditivePoison):
         model_steps: steps on θ in each round.
         noise_steps: sign steps on δ for every batch in each round.
         step: size of a sign step in levels; by default 3 ε / 8.
-        cycles: of δ's gradient, the highest frequency that is used, in cycles per image; by default all.
+        cycles: of δ's gradient, and of a random start, the highest frequency that is used, in cycles per image; by
+            default all.
         batch_size: images a step.
         learning_rate: of θ.
         stop_error: stop when every surrogate's error on what δ is searched on falls to this share (0 to 1).
@@ -190,8 +191,9 @@ class Alternating(AdditivePoison):
         levels = noise_store((count, *images.shape[1:]), runtime)
         if self.starts_random:
             levels.uniform_(-self.epsilon, self.epsilon)
-            for part in torch.split(levels, self.batch_size):
-                part.copy_(smoothed(part.float(), self.highest))
+            if math.isfinite(self.highest):
+                for part in torch.split(levels, self.batch_size):
+                    part.copy_(smoothed(part.float(), self.highest))
         errors = [1.0] * len(models)
         generators = {"views": views, "batches": batches.generator}
         state = State(self.checkpoint(data, runtime), models, optimisers, generators)

@@ -13,6 +13,7 @@ from unlearnable.evaluation.grid import Suite
 from unlearnable.evaluation.trial import Trial
 from unlearnable.exploiters import COUNTERMEASURES
 from unlearnable.poisons._base import AnyPoison
+from unlearnable.poisons._bilevel import FAST
 from unlearnable.poisons.augmented_error_min import AugmentedErrorMin
 from unlearnable.poisons.autoregressive import Autoregressive
 from unlearnable.poisons.clusters import Clusters
@@ -57,6 +58,8 @@ POISONS: dict[str, AnyPoison | None] = {
 
 OTHERS: dict[str, AnyPoison] = {
     "slow error-min, sample-wise": ErrorMin(scope="sample-wise"),
+    "two-band error-min, class-wise": ErrorMin(luma=FAST),
+    "two-band error-min, sample-wise": ErrorMin(scope="sample-wise", luma=FAST),
     "PIL": InducedLinearity(),
     "LSP": LinearlySeparable(),
     "autoregressive": Autoregressive(),
@@ -83,7 +86,7 @@ OTHERS: dict[str, AnyPoison] = {
     "generator": GeneratorNoise(),
     "deep-confuse": DeepConfuse(),
 }
-"""Every other method of the registry but those for patches and packs, each with its own defaults."""
+"""Every other method of the registry but those for patches and packs, each with its own defaults, and two bands."""
 
 CHEAP = (
     "none",
@@ -305,13 +308,22 @@ def targeted() -> Suite:
 
 
 def frequencies() -> Suite:
-    """What slow changes do to noise of all frequencies, which a narrow ResNet-18 hardly sees."""
-    variants = {
-        "transferable, up to 3 cycles": Transferable(),
-        "transferable, with SimCLR, all frequencies": Transferable(ssl_weight=1.0, csd_weight=1.0, cycles=None),
+    """What slow changes do to noise of all frequencies, which a narrow ResNet-18 hardly sees, and two bands to both."""
+    variants: dict[str, AnyPoison | None] = {
+        "clean": None,
+        "transferable, up to 3 cycles": Transferable(luma=None),
+        "transferable, two bands": Transferable(),
+        "transferable, with SimCLR, all frequencies": Transferable(
+            ssl_weight=1.0, csd_weight=1.0, cycles=None, luma=None
+        ),
         "grey-augmented error-min, all frequencies": GrayAugmented(),
         "grey-augmented error-min, up to 8 cycles": GrayAugmented(cycles=8),
+        "error-min, class-wise, up to 8 cycles": ErrorMin(),
+        "error-min, class-wise, two bands": ErrorMin(luma=FAST),
+        "error-min, sample-wise, up to 8 cycles": ErrorMin(scope="sample-wise"),
+        "error-min, sample-wise, two bands": ErrorMin(scope="sample-wise", luma=FAST),
     }
+    unlabelled, in_turn = ("simclr:16",), ("gray+jpeg:75",)
     deep = replace(recipe("reference"), architecture="resnet18-slim", epochs=8)
     trials = [
         Trial(
@@ -324,7 +336,11 @@ def frequencies() -> Suite:
             column=column if column == PLAIN_DEEP else "",
         )
         for row, poison in variants.items()
-        for column in ("none", PLAIN_DEEP, "gray", "jpeg:75", *(("simclr:16",) if "transferable" in row else ()))
+        for column in (
+            *("none", PLAIN_DEEP, "gray", "jpeg:75"),
+            *(unlabelled if "transferable" in row else ()),
+            *(in_turn if "two bands" in row or row == "clean" else ()),
+        )
     ]
     return Suite(name="frequencies", trials=tuple(trials))
 

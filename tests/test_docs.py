@@ -120,7 +120,7 @@ def test_every_number_is_in_a_table_that_was_measured(page: str) -> None:
 def test_every_number_of_the_benchmarks_page_was_measured() -> None:
     """A mean of a table, or one seed's last or best epoch."""
     measured = set(NUMBER.findall((DOCS / "leaderboard.md").read_text(encoding="utf-8")))
-    for suite in ("c10-10k", "c10"):
+    for suite in ("c10-10k", "c10", "frequencies"):
         lines = (ROOT / "results" / f"{suite}.jsonl").read_text(encoding="utf-8").splitlines()
         measured |= {f"{json.loads(line)[what]:.1f}" for line in lines for what in ("best", "last")}
     told = set(NUMBER.findall((DOCS / "benchmark.md").read_text(encoding="utf-8")))

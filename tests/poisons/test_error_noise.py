@@ -194,6 +194,46 @@ def test_smoothed_keeps_slow_changes_and_nothing_else(height: int, width: int) -
     assert not smoothed(torch.zeros(1, 1, height, width), 3).any()
 
 
+def test_two_bands_are_slow_colour_and_fast_brightness_of_one_size() -> None:
+    def both(grey: int, colour: int) -> tuple[torch.Tensor, torch.Tensor]:
+        brightness = wave(grey, 16, 16)[:, :1].expand(1, 3, 16, 16)
+        return brightness, wave(colour, 16, 16)[:, :1] * torch.tensor([1.0, 1.0, -2.0]).view(1, 3, 1, 1)
+
+    brightness, colour = both(5, 2)
+    seen = smoothed(brightness + 7 * colour, 3, 4)
+    for band in (brightness, colour):
+        share = (seen * band).sum() / (band.square().sum() * seen.square().sum()).sqrt()
+        torch.testing.assert_close(share, torch.tensor(0.5).sqrt(), msg="both, equally strong whatever they were")
+    torch.testing.assert_close(seen.square().mean(), torch.tensor(0.5))
+    brightness, colour = both(3, 4)
+    assert smoothed(brightness + colour, 3, 4).abs().max() < 1e-3, "slow brightness and fast colour are neither"
+    for band, kept in zip(both(4, 3), both(8, 1), strict=True):
+        assert smoothed(band, 3, 4).square().mean() == pytest.approx(0.25), "both limits belong to their bands"
+        assert smoothed(kept, 3, 100).square().mean() == pytest.approx(0.25), "a quarter of the side is the most"
+    alone = torch.randn(2, 1, 16, 16)
+    assert torch.equal(smoothed(alone, 3, 4), smoothed(alone, 3)), "a single channel has no colour"
+
+
+@pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
+def test_noise_of_two_bands_is_fast_in_grey_alone(scope: Scope) -> None:
+    def roughness(luma: float | None) -> tuple[float, float]:
+        poison = ErrorMin(scope=scope, cycles=2, luma=luma, **QUICK["error-min"])
+        bank = poison.craft(images(size=24), RUNTIME).bank.astype(float)
+        grey = bank.mean(1, keepdims=True)
+        return tuple(np.diff(part, axis=3).std() / part.std() for part in (grey, bank - grey))
+
+    (one_grey, one_colour), (two_grey, two_colour) = roughness(None), roughness(6)
+    assert two_grey > 2 * one_grey
+    assert two_colour < 1.5 * one_colour
+
+
+def test_a_later_setting_leaves_the_record_as_it_was() -> None:
+    assert "luma" not in ErrorMin().parameters()
+    assert ErrorMin(luma=8).parameters()["luma"] == 8
+    with pytest.raises(ValueError, match="luma must not be negative; got -1"):
+        ErrorMin(luma=-1)
+
+
 @pytest.mark.parametrize("scope", ["class-wise", "sample-wise"])
 def test_noise_of_few_cycles_is_smoother(scope: Scope) -> None:
     def roughness(cycles: float) -> float:

@@ -244,15 +244,28 @@ def test_noise_that_is_searched_without_images_asks_no_network(monkeypatch: pyte
     assert seen
 
 
-def test_noise_that_clusters_by_class_changes_slowly_from_its_start_on() -> None:
-    def slow(**settings: Any) -> float:
-        made = Transferable(rounds=1, noise_steps=1, **settings).craft(images(count=60, size=24), RUNTIME)
-        power = np.abs(np.fft.fft2(made.bank.astype(float))).mean((0, 1)) ** 2
-        each = np.fft.fftfreq(24, 1 / 24)
-        return float(power[np.hypot(each[:, None], each) <= 3].sum() / power.sum())
+def slow(noise: np.ndarray) -> float:
+    """The share of power up to 3 cycles per image."""
+    power = np.abs(np.fft.fft2(noise)).mean((0, 1)) ** 2
+    down, across = (np.fft.fftfreq(side, 1 / side) for side in noise.shape[2:])
+    return float(power[np.hypot(down[:, None], across) <= 3].sum() / power.sum())
 
-    assert slow() > 0.6
-    assert slow(cycles=100) < 0.1
+
+def apart(noise: np.ndarray) -> tuple[float, float]:
+    """How slow colour is, and how slow brightness."""
+    brightness = noise.astype(float).mean(1, keepdims=True)
+    return slow(noise - brightness), slow(brightness)
+
+
+@pytest.mark.parametrize("step", [0.1, 3.0], ids=["start", "gradient"])
+def test_noise_that_clusters_by_class_has_its_bands_from_its_start_on(step: float) -> None:
+    data, poison = images(count=60, size=24), Transferable(rounds=1, noise_steps=1, step=step)
+    colour, brightness = apart(replace(poison, luma=None).craft(data, RUNTIME).bank)
+    assert min(colour, brightness) > 0.6, "all of it slow"
+    colour, brightness = apart(poison.craft(data, RUNTIME).bank)
+    assert colour > 0.4
+    assert brightness < 0.05
+    assert max(apart(replace(poison, cycles=100, luma=None).craft(data, RUNTIME).bank)) < 0.1, "neither"
 
 
 def test_the_radius_of_robust_noise_grows_and_no_search_ends_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from unlearnable.poisons._bilevel import (
     model_step,
     noise_store,
     perturbed,
+    require_bands,
     smoothed,
     surrogate_optimiser,
 )
@@ -45,6 +46,8 @@ class Alternating(AdditivePoison):
         step: size of a sign step in levels; by default 3 ε / 8.
         cycles: of δ's gradient, and of a random start, the highest frequency that is used, in cycles per image; by
             default all.
+        luma: of their brightness, the lowest frequency that is used; `cycles` then is that of their colour. By default
+            brightness and colour are treated alike.
         batch_size: images a step.
         learning_rate: of θ.
         stop_error: stop when every surrogate's error on what δ is searched on falls to this share (0 to 1).
@@ -55,6 +58,7 @@ class Alternating(AdditivePoison):
 
     starts_random: ClassVar[bool] = False
     """Start from U(-ε, ε) instead of zero, where the objective has no gradient at zero."""
+    later: ClassVar[tuple[str, ...]] = ("luma",)
     of_batch: ClassVar[bool] = False
     """Whether δ of an image depends on the other images of its batch; then images are mixed once, since folders are
     stored category by category."""
@@ -67,6 +71,7 @@ class Alternating(AdditivePoison):
     noise_steps: int = 4
     step: float | None = None
     cycles: float | None = None
+    luma: float | None = None
     batch_size: int = 500
     learning_rate: float = 0.1
     stop_error: float = 0.01
@@ -84,8 +89,7 @@ class Alternating(AdditivePoison):
             raise ValueError(f"learning_rate must be positive; got {self.learning_rate!r}")
         if self.step is not None and not self.step > 0:
             raise ValueError(f"step must be positive levels; got {self.step!r}")
-        if self.cycles is not None and not self.cycles >= 1:
-            raise ValueError(f"cycles must be at least 1 per image; got {self.cycles!r}")
+        require_bands(self.cycles, self.luma)
         if not 0 <= self.stop_error < 1:
             raise ValueError(f"stop_error must be a share from 0 up to 1; got {self.stop_error!r}")
 
@@ -191,9 +195,9 @@ class Alternating(AdditivePoison):
         levels = noise_store((count, *images.shape[1:]), runtime)
         if self.starts_random:
             levels.uniform_(-self.epsilon, self.epsilon)
-            if math.isfinite(self.highest):
+            if math.isfinite(self.highest) or self.luma is not None:
                 for part in torch.split(levels, self.batch_size):
-                    part.copy_(smoothed(part.float(), self.highest))
+                    part.copy_(smoothed(part.float(), self.highest, self.luma))
         errors = [1.0] * len(models)
         generators = {"views": views, "batches": batches.generator}
         state = State(self.checkpoint(data, runtime), models, optimisers, generators)
@@ -259,7 +263,7 @@ class Alternating(AdditivePoison):
                 seen = self.noise_view(model, perturbed(images, each), labels, views)
                 loss, logits = self.objective(model, seen, labels, each)
             wrong.append((logits.argmax(1) != labels).float().mean())
-            return smoothed(torch.autograd.grad(loss, delta)[0], self.highest)
+            return smoothed(torch.autograd.grad(loss, delta)[0], self.highest, self.luma)
 
         by_class = self.scope == "class-wise"
         bounds = (-self.epsilon, self.epsilon) if by_class else room(images.float(), self.epsilon)

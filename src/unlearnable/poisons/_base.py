@@ -60,6 +60,8 @@ class Poison(ABC, Generic[MadeT]):
     """Part of a trial's resume key: raise it when the same settings give other noise than before."""
     endless: ClassVar[tuple[str, ...]] = ("cycles",)
     """Settings that may be infinite."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Settings that are not recorded where they are None: noise from before there were any is the same."""
 
     scope: Scope = "class-wise"
     seed: int = 0
@@ -137,7 +139,8 @@ class Poison(ABC, Generic[MadeT]):
 
     def parameters(self) -> Parameters:
         """The hyper-parameters as they are recorded: every field but the seed, which has its own place."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seed"}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seed"}
+        return {name: value for name, value in values.items() if value is not None or name not in self.later}
 
 
 @dataclass(frozen=True, kw_only=True)

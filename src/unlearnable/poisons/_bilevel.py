@@ -19,6 +19,12 @@ GRADIENT_CLIP = 5.0
 SLOW = 8.0
 """Cycles per image up to which δ's gradient is used where a search is for networks that it never saw."""
 
+FAST = 8.0
+"""Cycles per image from which on brightness is changed where noise has two bands."""
+
+ROUNDING = 1e-5
+"""Of a gradient's r.m.s.: a band below it holds nothing but rounding errors."""
+
 
 def perturbed(images: UInt8[Tensor, "b c h w"], levels: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     """Return clip(x + δ, 0, 255) / 255, channels last."""
@@ -68,18 +74,45 @@ def _cross_entropy(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Te
     return F.cross_entropy(logits.float(), labels), logits
 
 
-def smoothed(gradient: Float[Tensor, "n c h w"], cycles: float) -> Float[Tensor, "n c h w"]:
+def smoothed(gradient: Float[Tensor, "n c h w"], cycles: float, luma: float | None = None) -> Float[Tensor, "n c h w"]:
     """Keep of each image's gradient the frequencies of up to `cycles` per image; infinity keeps all, untouched.
 
-    Networks of every kind learn slow changes first, so noise that is made of them is no one network's own.
+    Networks of every kind learn slow changes first, so noise that is made of them is no one network's own. In grey it
+    drowns, since what changes slowly in a photo is its brightness. With `luma` the noise has two bands: of brightness,
+    the mean of the channels, fast changes only, of `luma` cycles per image or more (a quarter of the shorter side at
+    most), and of colour, what channels differ by, slow ones only, up to `cycles`. Both have an r.m.s. of 1/2. A single
+    channel has no colour, and `luma` does nothing to it.
     """
     height, width = gradient.shape[2:]
-    if cycles >= math.hypot(height, width):
-        return gradient
+    if luma is None or gradient.shape[1] == 1:
+        return gradient if cycles >= math.hypot(height, width) else _passed(gradient, 0, cycles)
+    brightness = gradient.float().mean(1, keepdim=True)
+    fast = _passed(brightness, min(luma, min(height, width) / 4), math.inf)
+    slow = _passed(gradient.float() - brightness, 0, cycles)
+    least = ROUNDING * _size(gradient.float())
+    first, second = (torch.where(_size(band) > least, band / _size(band), 0) for band in (fast, slow))
+    return (first + second) / 2
+
+
+def require_bands(cycles: float | None, luma: float | None) -> None:
+    """Refuse limits of `smoothed` that are out of range, with a ValueError."""
+    if cycles is not None and not cycles >= 1:
+        raise ValueError(f"cycles must be at least 1 per image; got {cycles!r}")
+    if luma is not None and not luma >= 0:
+        raise ValueError(f"luma must not be negative; got {luma!r}")
+
+
+def _passed(gradient: Float[Tensor, "n c h w"], lowest: float, highest: float) -> Float[Tensor, "n c h w"]:
+    height, width = gradient.shape[2:]
     down = torch.fft.fftfreq(height, 1 / height, device=gradient.device)
     across = torch.fft.rfftfreq(width, 1 / width, device=gradient.device)
-    kept = torch.hypot(down[:, None], across) <= cycles
+    frequency = torch.hypot(down[:, None], across)
+    kept = (frequency >= lowest) & (frequency <= highest)
     return torch.fft.irfft2(torch.fft.rfft2(gradient.float()) * kept, s=(height, width))
+
+
+def _size(gradient: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 1 1"]:
+    return gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 
 def noise_steps(

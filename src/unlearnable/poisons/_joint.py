@@ -47,6 +47,7 @@ class Joint:
         batch_size: images a step.
         learning_rate: of θ.
         stop_error: stop when the error over the last STOP_WINDOW batches falls below this share; 0 never.
+        luma: of its brightness, the lowest frequency that is used; None treats brightness as colour.
         view: T.
         lay: where in the image a pattern lies.
         sides: height and width of a pattern; by default the images'.
@@ -60,6 +61,7 @@ class Joint:
     batch_size: int
     learning_rate: float
     stop_error: float
+    luma: float | None = None
     view: View = as_it_is
     lay: Lay = as_it_is
     sides: tuple[int, int] | None = None
@@ -99,7 +101,7 @@ class Joint:
             turn = number % len(models)
             loss, wrong = model_step(models[turn], optimisers[turn], seen, labels[rows], runtime)
             assert levels.grad is not None
-            direction = smoothed(levels.grad, self.cycles).sign()
+            direction = smoothed(levels.grad, self.cycles, self.luma).sign()
             levels = (levels.detach() - self.step * direction).clamp(-self.epsilon, self.epsilon)
             report(Progress(done=number, total=self.steps, note=f"loss {loss:.2f}, error {100 * wrong:.0f} %"))
             recent.append(wrong)

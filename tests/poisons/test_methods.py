@@ -771,9 +771,9 @@ def test_resilient_error_min_searches_slow_changes_of_what_may_be_stored(monkeyp
         seen.append((plain, lowest))
         return rewritten(batch, plain, lowest, generator)
 
-    def slow(gradient: torch.Tensor, cycles: float) -> torch.Tensor:
+    def slow(gradient: torch.Tensor, cycles: float, luma: float | None) -> torch.Tensor:
         highest.append(cycles)
-        return smoothed(gradient, cycles)
+        return smoothed(gradient, cycles, luma)
 
     monkeypatch.setattr(resilient_error_min, "rewritten", stored)
     monkeypatch.setattr(_alternating, "smoothed", slow)

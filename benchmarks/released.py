@@ -75,7 +75,7 @@ def main() -> None:
     for scope in ("sample-wise", "class-wise"):
         with counted() as found:
             started = time.perf_counter()
-            ErrorMin(scope=scope).craft(data, runtime)
+            ErrorMin(scope=scope, luma=None).craft(data, runtime)
             seconds = time.perf_counter() - started
         gradients = sum(found.values())
         ratio = f"{wanted / theirs / seconds:,.0f}" if scope == "sample-wise" else "-"

@@ -64,11 +64,11 @@ PROTOCOLS["full-other"] = Protocol(images=50_000, exploiter=replace(PROTOCOLS["o
 
 NOISES: dict[str, AnyPoison | None] = {
     "clean": None,
-    "class-wise": ErrorMin(),
-    "class-wise-any-frequency": ErrorMin(cycles=EVERY_FREQUENCY),
-    "sample-wise": ErrorMin(scope="sample-wise", cycles=EVERY_FREQUENCY),
+    "class-wise": ErrorMin(luma=None),
+    "class-wise-any-frequency": ErrorMin(cycles=EVERY_FREQUENCY, luma=None),
+    "sample-wise": ErrorMin(scope="sample-wise", cycles=EVERY_FREQUENCY, luma=None),
     "sample-wise-one-network": ErrorMin(
-        scope="sample-wise", surrogates=("fast-small",), rounds=2, cycles=EVERY_FREQUENCY
+        scope="sample-wise", surrogates=("fast-small",), rounds=2, cycles=EVERY_FREQUENCY, luma=None
     ),
     "random-class-wise": RandomNoise(),
     "random-sample-wise": RandomNoise(scope="sample-wise"),

@@ -16,8 +16,10 @@ from unlearnable.report.grid import Matrix, matrix
 
 README = RESULTS.parent / "README.md"
 ROWS = {
-    "error-min, class-wise": "error-minimizing, class-wise",
-    "slow error-min, sample-wise": "error-minimizing, sample-wise",
+    "two-band error-min, class-wise": "error-minimizing, class-wise",
+    "error-min, class-wise": "the same of slow changes only",
+    "two-band error-min, sample-wise": "error-minimizing, sample-wise",
+    "slow error-min, sample-wise": "the same of slow changes only",
     "error-min, sample-wise": "the same of all frequencies, as in the paper",
     "error-max, sample-wise": "error-maximizing, sample-wise",
     "random, class-wise": "random, class-wise",

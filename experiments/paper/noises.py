@@ -32,6 +32,6 @@ class LostSign(AdditivePoison):
     def run(self, data: ImageSet, runtime: Runtime, report: Report) -> RealLevels:
         """Search as `error-min` does, and drop the sign (levels)."""
         cycles = EVERY_FREQUENCY if self.scope == "sample-wise" else None
-        noise = ErrorMin(scope=self.scope, epsilon=self.epsilon, seed=self.seed, cycles=cycles)
+        noise = ErrorMin(scope=self.scope, epsilon=self.epsilon, seed=self.seed, cycles=cycles, luma=None)
         made = noise.craft(data, runtime, report)
         return np.maximum(made.bank, 0).astype(np.float32)

@@ -78,7 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("-o", "--output", type=Path, default=RESULTS.parent / "docs" / "figures" / "panels.png")
     chosen = parser.parse_args()
     images = load(OTHERS.get(chosen.data, chosen.data), split="train")
-    noises = [ErrorMin(epsilon=16)] if chosen.data == "faces" else [error_min(scope) for scope in SCOPES]
+    noises = [ErrorMin(epsilon=16, luma=None)] if chosen.data == "faces" else [error_min(scope) for scope in SCOPES]
     drawn = io.BytesIO()
     panels(images, noises, Runtime.auto()).savefig(drawn, dpi=110, facecolor="white")
     # noise does not compress: 256 colours are a third of the size and look the same

@@ -54,7 +54,7 @@ EVERYBODY = "noise of their own, everybody protects"
 
 def error_min(scope: Scope) -> ErrorMin:
     """Return the paper's noise: sample-wise, of all frequencies; class-wise those protect from one network only."""
-    return ErrorMin(scope=scope, cycles=EVERY_FREQUENCY) if scope == "sample-wise" else ErrorMin()
+    return ErrorMin(scope=scope, cycles=EVERY_FREQUENCY if scope == "sample-wise" else None, luma=None)
 
 
 def _suite(name: str, trials: Iterable[Trial]) -> Suite:
@@ -83,7 +83,7 @@ def reference() -> Suite:
     rows: dict[str, AnyPoison | None] = {
         "clean": None,
         **{f"error-min, {scope}": error_min(scope) for scope in SCOPES},
-        SLOW: ErrorMin(scope="sample-wise"),
+        SLOW: ErrorMin(scope="sample-wise", luma=None),
     }
     return _suite(
         "reference",
@@ -300,16 +300,16 @@ def faces() -> Suite:
         trials += [
             Trial(row="clean", seed=seed, **common),
             Trial(row="random noise", poison=RandomNoise(epsilon=16), seed=seed, **common),
-            Trial(row="noise of their own", poison=ErrorMin(epsilon=16), seed=seed, **common),
+            Trial(row="noise of their own", poison=ErrorMin(epsilon=16, luma=None), seed=seed, **common),
             Trial(
                 row="noise of other people",
-                poison=ErrorMin(epsilon=16),
+                poison=ErrorMin(epsilon=16, luma=None),
                 made_on="experiments.paper.data:helpers",
                 standing_for=tuple(zip(protected, helpers, strict=True)),
                 seed=seed,
                 **common,
             ),
-            Trial(row=EVERYBODY, poison=ErrorMin(epsilon=16), seed=seed, **{**common, "protected": ()}),
+            Trial(row=EVERYBODY, poison=ErrorMin(epsilon=16, luma=None), seed=seed, **{**common, "protected": ()}),
         ]
     return _suite("faces", trials)
 

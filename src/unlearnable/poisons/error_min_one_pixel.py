@@ -57,7 +57,7 @@ class ErrorMinOnePixel(Poison[Chain]):
     def steps(self) -> tuple[AnyPoison, AnyPoison]:
         """Return the two methods, by their registry names."""
         return (
-            POISONS.get("error-min")(epsilon=self.epsilon, seed=self.seed),
+            POISONS.get("error-min")(epsilon=self.epsilon, seed=self.seed, luma=None),
             POISONS.get("one-pixel")(pixels=self.pixels, seed=self.seed),
         )
 

@@ -14,6 +14,9 @@ from unlearnable.media.decode import NEEDS_HEIC
 from unlearnable.media.heif import START, is_heif, readable
 from unlearnable.media.tiff import PHOTOMETRIC, WHITE_IS_ZERO
 
+KINDS = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+"""What the commonest files begin with: Pillow tries its readers one after the other, WebP's among the last."""
+
 
 def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h w"]:
     """Decode one image as it is displayed, to grey (1) or RGB (3), squared to `size` if given.
@@ -36,24 +39,27 @@ def decode(source: bytes | Path, *, size: int | None) -> UInt8[np.ndarray, "c h 
 
 
 def _decoded(source: bytes | Path, size: int | None) -> UInt8[np.ndarray, "..."]:
-    if is_heif(_start(source)) and not readable():
+    start = _start(source)
+    if is_heif(start) and not readable():
         raise ValueError(NEEDS_HEIC)
+    kinds = [kind for signature, kind in KINDS.items() if start.startswith(signature)] or None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a photo that is large, or whose EXIF is odd, is read all the same
-        with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as opened:
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=kinds) as opened:
             if size is not None:
                 opened.draft("RGB", (size * 2, size * 2))
             if opened.mode == "F":
                 raise ValueError("its values are fractions, whose white is not known: convert it to 8 or 16 bits")
             negative = opened.format == "TIFF" and opened.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO  # type: ignore[attr-defined]
-            upright = ImageOps.exif_transpose(opened)
+            upright = ImageOps.exif_transpose(opened) if opened.getexif() else opened
             grey = upright.mode in ("1", "L", "LA", "I") or upright.mode.startswith("I;16")
             if upright.mode.startswith("I"):
                 values = np.asarray(upright).astype(np.float32) / 257
                 values = 255 - values if negative else values
                 image = Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
             else:
-                image = upright.convert("L" if grey else "RGB")
+                mode = "L" if grey else "RGB"
+                image = upright if upright.mode == mode else upright.convert(mode)
             if size is not None and image.size != (size, size):
                 image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0)
             return np.asarray(image)

@@ -729,7 +729,7 @@ def test_the_whole_image_is_a_patch_too() -> None:
     data = images(count=60, size=8)
     whole = PatternErrorMin(steps=6, batch_size=20).craft(data, RUNTIME)
     assert whole.checksum() == PatternErrorMin(steps=6, batch_size=20, patch=99).craft(data, RUNTIME).checksum()
-    by_class = ErrorMin(steps=6, batch_size=20).craft(data, RUNTIME)
+    by_class = ErrorMin(steps=6, batch_size=20, luma=None).craft(data, RUNTIME)
     assert (whole.bank == by_class.bank[data.labels]).all(), "one kind on the whole image is class-wise error-min"
     pattern = torch.arange(6.0).view(1, 1, 2, 3).requires_grad_()
     there = laid(pattern, torch.tensor([1]), torch.tensor([2]), (4, 6))
